@@ -1,0 +1,1 @@
+"""The portal platform: typed environments in, Terraform JSON for three clouds out."""

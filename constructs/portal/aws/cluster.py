@@ -1,0 +1,262 @@
+"""EKS: control plane, access, addons, nodes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdktf import Fn, ITerraformDependable
+from cdktf_cdktf_provider_aws.eks_access_entry import EksAccessEntry
+from cdktf_cdktf_provider_aws.eks_access_policy_association import (
+    EksAccessPolicyAssociation,
+    EksAccessPolicyAssociationAccessScope,
+)
+from cdktf_cdktf_provider_aws.eks_addon import EksAddon, EksAddonPodIdentityAssociation
+from cdktf_cdktf_provider_aws.eks_cluster import (
+    EksCluster,
+    EksClusterAccessConfig,
+    EksClusterEncryptionConfig,
+    EksClusterEncryptionConfigProvider,
+    EksClusterKubernetesNetworkConfig,
+    EksClusterUpgradePolicy,
+    EksClusterVpcConfig,
+)
+from constructs import Construct
+
+from portal.aws.identity import POD_IDENTITY, ServiceRole
+from portal.aws.keys import Keys
+from portal.aws.logs import LogGroup
+from portal.aws.network import Network
+from portal.aws.nodes import NodeGroups
+from portal.kubernetes import contract
+from portal.naming import Kind, Naming
+from portal.spec.clouds import Aws, NodeGroup
+
+LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+
+
+class Cluster(Construct):
+    """A private-node EKS cluster that only access entries open, with all its logs kept and its secrets encrypted.
+
+    Addons that a node needs to become ready come before the nodes and outlive them; those that run as pods come after.
+
+    Source: guide, "AWS Architecture", EKS; EKS user guide, "Access entries", "Add-ons", "Envelope encryption".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        network: Network,
+        keys: Keys,
+        cloud: Aws,
+        groups: Mapping[str, NodeGroup],
+        kubernetes_version: str,
+        tags: Mapping[str, str],
+        protected: bool,
+    ) -> None:
+        super().__init__(scope, id)
+        self._naming = naming
+        name = naming.name(Kind.AWS_NAME)
+        role = ServiceRole(
+            self,
+            "control-plane",
+            name=naming.name(Kind.AWS_NAME, "control-plane"),
+            service="eks.amazonaws.com",
+            managed=["AmazonEKSClusterPolicy"],
+        )
+        log_group = LogGroup(
+            self,
+            "logs",
+            name=f"/aws/eks/{name}/cluster",
+            key=keys.logs,
+            retention_days=cloud.cluster.log_retention_days,
+        )
+        cluster = EksCluster(
+            self,
+            "Default",
+            name=name,
+            version=kubernetes_version,
+            role_arn=role.arn,
+            deletion_protection=protected,
+            bootstrap_self_managed_addons=False,
+            access_config=EksClusterAccessConfig(
+                authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
+            ),
+            vpc_config=EksClusterVpcConfig(
+                subnet_ids=network.node_subnet_ids,
+                endpoint_private_access=True,
+                endpoint_public_access=True,
+                public_access_cidrs=[str(cidr) for cidr in cloud.cluster.api_allowed_cidrs],
+            ),
+            kubernetes_network_config=EksClusterKubernetesNetworkConfig(
+                service_ipv4_cidr=str(cloud.network.service_cidr)
+            ),
+            encryption_config=EksClusterEncryptionConfig(
+                provider=EksClusterEncryptionConfigProvider(key_arn=keys.cluster.arn), resources=["secrets"]
+            ),
+            enabled_cluster_log_types=list(LOG_TYPES),
+            upgrade_policy=EksClusterUpgradePolicy(support_type="STANDARD"),
+            lifecycle={"prevent_destroy": protected},
+            depends_on=[*role.granted, log_group.resource],
+        )
+        deployer = self._deployer(cluster, f"arn:aws:iam::{cloud.account}:role/{cloud.cluster.deployer_role}")
+        before_nodes = self._node_addons(cluster, network, cloud)
+        nodes = NodeGroups(
+            self,
+            "nodes",
+            cluster_name=cluster.name,
+            role=ServiceRole(
+                self,
+                "node",
+                name=naming.name(Kind.AWS_NAME, "node"),
+                service="ec2.amazonaws.com",
+                managed=["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"],
+            ),
+            subnet_ids=network.node_subnet_ids,
+            disk_key=keys.data,
+            groups=groups,
+            machines=cloud.nodes,
+            tags=tags,
+            after=[*before_nodes, *network.egress],
+        )
+        after_nodes = self._pod_addons(cluster, keys, nodes.groups)
+        self.contract = contract.Cluster(
+            name=name,
+            access=contract.ManagedAccess(
+                host=cluster.endpoint,
+                ca=cluster.certificate_authority.get(0).data,
+                auth=contract.ExecAuth(
+                    command="aws",
+                    args=("eks", "get-token", "--cluster-name", name, "--region", cloud.region),
+                ),
+            ),
+            ready=(deployer, *before_nodes, *nodes.groups, *after_nodes, *network.egress),
+            node_pools=True,
+            node_agents=True,
+            control_plane_scrapable=False,
+        )
+        self.volumes = contract.VolumeClass(
+            provisioner="ebs.csi.aws.com",
+            parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": keys.data.arn},
+        )
+
+    def _deployer(self, cluster: EksCluster, role_arn: str) -> ITerraformDependable:
+        """The rights by which releases are installed; they outlive every release."""
+        entry = EksAccessEntry(self, "deployer", cluster_name=cluster.name, principal_arn=role_arn)
+        return EksAccessPolicyAssociation(
+            self,
+            "deployer-administers",
+            cluster_name=cluster.name,
+            principal_arn=entry.principal_arn,
+            policy_arn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            access_scope=EksAccessPolicyAssociationAccessScope(type="cluster"),
+        )
+
+    def _node_addons(
+        self, cluster: EksCluster, network: Network, cloud: Aws
+    ) -> Sequence[ITerraformDependable]:
+        """What runs on a node from its first second; without it the node never becomes ready."""
+        cni_role = self._pod_role("network-plugin", managed=["AmazonEKS_CNI_Policy"])
+        cni = self._addon(
+            cluster,
+            "vpc-cni",
+            values=pod_networking(
+                region=cloud.region,
+                subnet_ids=network.pod_subnet_ids,
+                security_group_id=cluster.vpc_config.cluster_security_group_id,
+            ),
+            identity=EksAddonPodIdentityAssociation(role_arn=cni_role.arn, service_account="aws-node"),
+            after=cni_role.granted,
+        )
+        return [cni, self._addon(cluster, "kube-proxy"), self._addon(cluster, "eks-pod-identity-agent")]
+
+    def _pod_addons(
+        self, cluster: EksCluster, keys: Keys, nodes: Sequence[ITerraformDependable]
+    ) -> Sequence[ITerraformDependable]:
+        """What runs as ordinary pods, so that it waits for nodes: names, volumes, the metrics that autoscaling reads."""
+        volume_role = self._pod_role(
+            "volumes",
+            managed=["service-role/AmazonEBSCSIDriverPolicy"],
+            statements=[
+                {
+                    "Effect": "Allow",
+                    "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*"],
+                    "Resource": keys.data.arn,
+                },
+                {
+                    "Effect": "Allow",
+                    "Action": "kms:CreateGrant",
+                    "Resource": keys.data.arn,
+                    "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+                },
+            ],
+        )
+        volumes = self._addon(
+            cluster,
+            "aws-ebs-csi-driver",
+            identity=EksAddonPodIdentityAssociation(role_arn=volume_role.arn, service_account="ebs-csi-controller-sa"),
+            after=[*volume_role.granted, *nodes],
+        )
+        return [
+            volumes,
+            self._addon(cluster, "coredns", after=nodes),
+            self._addon(cluster, "metrics-server", after=nodes),
+        ]
+
+    def _pod_role(
+        self, purpose: str, *, managed: Sequence[str], statements: Sequence[Mapping[str, Any]] = ()
+    ) -> ServiceRole:
+        return ServiceRole(
+            self,
+            purpose,
+            name=self._naming.name(Kind.AWS_NAME, purpose),
+            service=POD_IDENTITY,
+            managed=managed,
+            statements=statements,
+        )
+
+    def _addon(
+        self,
+        cluster: EksCluster,
+        name: str,
+        *,
+        values: Mapping[str, Any] | None = None,
+        identity: EksAddonPodIdentityAssociation | None = None,
+        after: Sequence[ITerraformDependable] = (),
+    ) -> EksAddon:
+        """An addon at the version that EKS recommends for the cluster's Kubernetes version."""
+        return EksAddon(
+            self,
+            name,
+            cluster_name=cluster.name,
+            addon_name=name,
+            configuration_values=Fn.jsonencode(values) if values else None,
+            pod_identity_association=[identity] if identity else None,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            depends_on=list(after) or None,
+        )
+
+
+def pod_networking(*, region: str, subnet_ids: Mapping[str, str], security_group_id: str) -> dict[str, Any]:
+    """Values of the vpc-cni addon: pods take addresses from their zone's pod subnet, and network policies hold.
+
+    Prefixes of 16 addresses keep a node's default pod limit reachable although the first interface carries no pods.
+    Source: amazon-vpc-cni-k8s, README and the chart's `eniConfig`.
+    """
+    return {
+        "enableNetworkPolicy": "true",
+        "env": {
+            "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "true",
+            "ENI_CONFIG_LABEL_DEF": "topology.kubernetes.io/zone",
+            "ENABLE_PREFIX_DELEGATION": "true",
+        },
+        "eniConfig": {
+            "create": True,
+            "region": region,
+            "subnets": {
+                zone: {"id": subnet_id, "securityGroups": [security_group_id]} for zone, subnet_id in subnet_ids.items()
+            },
+        },
+    }

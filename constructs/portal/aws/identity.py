@@ -1,0 +1,52 @@
+"""IAM roles, each for one purpose and assumed by one service."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdktf import Fn, ITerraformDependable
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
+from constructs import Construct
+
+POD_IDENTITY = "pods.eks.amazonaws.com"
+"""The service that assumes a role for a pod. Source: EKS user guide, "EKS Pod Identity"."""
+
+
+class ServiceRole(Construct):
+    """A role that `service` assumes.
+
+    `managed`: names of AWS's own policies. `statements`: further rights, each on named resources. Whoever uses the role
+    depends on `granted`, or it may start before it has its rights, and lose them before it stops.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        service: str,
+        managed: Sequence[str] = (),
+        statements: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(scope, id)
+        role = IamRole(self, "Default", name=name, assume_role_policy=trust_policy(service))
+        self.arn: str = role.arn
+        granted: list[ITerraformDependable] = [
+            IamRolePolicyAttachment(
+                self, policy.rpartition("/")[2].lower(), role=role.name, policy_arn=f"arn:aws:iam::aws:policy/{policy}"
+            )
+            for policy in managed
+        ]
+        if statements:
+            policy = Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
+            granted.append(IamRolePolicy(self, "rights", role=role.name, name="rights", policy=policy))
+        self.granted: tuple[ITerraformDependable, ...] = tuple(granted)
+
+
+def trust_policy(service: str) -> str:
+    """Who may assume a role: `service` alone. Pod Identity also names the session's tags."""
+    actions = ["sts:AssumeRole", "sts:TagSession"] if service == POD_IDENTITY else ["sts:AssumeRole"]
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
+    return Fn.jsonencode({"Version": "2012-10-17", "Statement": [statement]})

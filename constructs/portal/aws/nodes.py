@@ -1,0 +1,107 @@
+"""EC2 node groups: the guide's system, application and memory-optimized groups."""
+
+from collections.abc import Mapping, Sequence
+
+from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_aws.eks_node_group import (
+    EksNodeGroup,
+    EksNodeGroupLaunchTemplate,
+    EksNodeGroupScalingConfig,
+    EksNodeGroupUpdateConfig,
+)
+from cdktf_cdktf_provider_aws.launch_template import (
+    LaunchTemplate,
+    LaunchTemplateBlockDeviceMappings,
+    LaunchTemplateBlockDeviceMappingsEbs,
+    LaunchTemplateMetadataOptions,
+    LaunchTemplateTagSpecifications,
+)
+from constructs import Construct
+
+from portal.aws.identity import ServiceRole
+from portal.aws.keys import Key
+from portal.spec.clouds import AwsNodes, NodeGroup
+
+WORKLOAD_TYPES = {"system": "system", "application": "application", "memory-optimized": "memory-intensive"}
+"""The guide's `workload-type` label of each node group ("Cluster Configuration")."""
+
+AMI_TYPES = {"amd64": "AL2023_x86_64_STANDARD", "arm64": "AL2023_ARM_64_STANDARD"}
+
+
+class NodeGroups(Construct):
+    """One managed group for each of the guide's groups, with encrypted disks and no public address.
+
+    `after`: what a node needs to join and to leave in order, such as the network plugin.
+
+    Source: guide, "Cluster Configuration"; EKS user guide, "Managed node groups".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster_name: str,
+        role: ServiceRole,
+        subnet_ids: Sequence[str],
+        disk_key: Key,
+        groups: Mapping[str, NodeGroup],
+        machines: Mapping[str, AwsNodes],
+        tags: Mapping[str, str],
+        after: Sequence[ITerraformDependable],
+    ) -> None:
+        super().__init__(scope, id)
+        self.groups: tuple[ITerraformDependable, ...] = tuple(
+            EksNodeGroup(
+                self,
+                name,
+                cluster_name=cluster_name,
+                node_group_name=name,
+                node_role_arn=role.arn,
+                subnet_ids=list(subnet_ids),
+                ami_type=AMI_TYPES[group.architecture],
+                instance_types=[machines[name].instance_type],
+                labels={"workload-type": WORKLOAD_TYPES[name]},
+                scaling_config=EksNodeGroupScalingConfig(
+                    min_size=group.min, max_size=group.max, desired_size=group.min
+                ),
+                update_config=EksNodeGroupUpdateConfig(max_unavailable_percentage=33),
+                launch_template=self._launch_template(name, group, disk_key, tags),
+                # The autoscaler owns the count once the group exists.
+                lifecycle={"ignore_changes": ["scaling_config[0].desired_size"]},
+                depends_on=[*role.granted, *after],
+            )
+            for name, group in groups.items()
+        )
+
+    def _launch_template(
+        self, name: str, group: NodeGroup, disk_key: Key, tags: Mapping[str, str]
+    ) -> EksNodeGroupLaunchTemplate:
+        template = LaunchTemplate(
+            self,
+            f"{name}-machine",
+            name_prefix=f"{name}-",
+            update_default_version=True,
+            # Pods cannot reach the node's credentials: version 2 tokens, and no hop beyond the node itself.
+            metadata_options=LaunchTemplateMetadataOptions(
+                http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1
+            ),
+            block_device_mappings=[
+                LaunchTemplateBlockDeviceMappings(
+                    device_name="/dev/xvda",
+                    ebs=LaunchTemplateBlockDeviceMappingsEbs(
+                        volume_size=group.disk_gib,
+                        volume_type="gp3",
+                        encrypted="true",
+                        kms_key_id=disk_key.arn,
+                        delete_on_termination="true",
+                    ),
+                )
+            ],
+            # The provider's default tags do not reach what Auto Scaling makes from the template.
+            tag_specifications=[
+                LaunchTemplateTagSpecifications(resource_type=kind, tags={**tags, "Name": name})
+                for kind in ("instance", "volume", "network-interface")
+            ],
+        )
+        return EksNodeGroupLaunchTemplate(id=template.id, version="$Latest")

@@ -1,0 +1,68 @@
+"""Fast provider bindings: a provider package costs what one uses of it, not what it holds.
+
+A prebuilt provider package loads all of its 500 to 1,600 resources when it is imported, twice: once in Python and once
+in the Node process behind jsii. That is 45 s and over 3 GB for five providers, against 2 ms for a resource. So:
+
+- in Python, each provider package is registered as a bare package with the right path, so that
+  `from cdktf_cdktf_provider_aws.vpc import Vpc` loads that one module (submodules import only the package's `_jsii`);
+- in Node, `lazy_assemblies.cjs` makes the package's index load each resource at its first use.
+
+The Terraform JSON is the same byte for byte; a test compares. `PORTAL_EAGER_BINDINGS=1` gives the plain way. Nothing
+else in this project touches import machinery or Node's start-up.
+"""
+
+import os
+import sys
+from collections.abc import MutableMapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+EAGER_SWITCH = "PORTAL_EAGER_BINDINGS"
+
+PROVIDERS = ("aws", "google", "azurerm", "kubernetes", "helm", "time")
+
+_NODE_HALF = Path(__file__).with_name("lazy_assemblies.cjs")
+
+_QUIET_NODE_MAJORS = "20"
+"""Node majors that the project supports although jsii warns, in a 12-line banner, that they are past their end."""
+
+
+def install(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Makes later imports of provider bindings fast. Call before anything imports cdktf.
+
+    A package that is missing or laid out otherwise is left alone, with one warning: it still works, slowly.
+    """
+    environment.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", _QUIET_NODE_MAJORS)
+    if environment.get(EAGER_SWITCH) == "1":
+        return
+    unexpected = [name for name in map(_package_name, PROVIDERS) if not _register(name)]
+    if unexpected:
+        print(
+            f"Warning: {', '.join(unexpected)} is missing or not laid out as expected; its bindings load the slow way.",
+            file=sys.stderr,
+        )
+    preload = f"--require {_quoted(_NODE_HALF)}"
+    environment["NODE_OPTIONS"] = f"{environment.get('NODE_OPTIONS', '')} {preload}".strip()
+
+
+def _package_name(provider: str) -> str:
+    return f"cdktf_cdktf_provider_{provider}"
+
+
+def _register(name: str) -> bool:
+    """Puts a bare package `name` in place of the real one; False if that one does not look as it should."""
+    folder = next((path for entry in sys.path if (path := Path(entry or ".") / name).is_dir()), None)
+    if folder is None or not (folder / "_jsii" / "__init__.py").is_file() or not (folder / "provider").is_dir():
+        return False
+    package = ModuleType(name)
+    package.__path__ = [str(folder)]
+    package.__spec__ = ModuleSpec(name, loader=None, is_package=True)
+    sys.modules[name] = package
+    return True
+
+
+def _quoted(path: Path) -> str:
+    """NODE_OPTIONS splits at spaces and knows double quotes and backslashes (Node manual, NODE_OPTIONS)."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

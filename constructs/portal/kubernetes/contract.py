@@ -1,0 +1,71 @@
+"""What the Kubernetes layer knows of the cluster it runs on: two values that each cloud builds.
+
+Nothing in this package asks which cloud it is on; what differs is a field here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cdktf import ITerraformDependable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecAuth:
+    """A command that prints a short-lived token, so that no credential is stored anywhere.
+
+    Source: Kubernetes, "Authenticating", client-go credential plugins.
+    """
+
+    command: str
+    args: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedAccess:
+    """Access to a cluster that this stack makes. `ca` is base64 PEM; None: the endpoint has a public certificate."""
+
+    host: str
+    ca: str | None
+    auth: ExecAuth
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubeconfigAccess:
+    """Access to a cluster that exists already."""
+
+    path: str
+    context: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A Kubernetes cluster, as its users see it.
+
+    `ready`: what has to exist before the first object goes in and until the last one is gone: nodes, rights, egress,
+    storage and network drivers.
+    """
+
+    name: str
+    access: ManagedAccess | KubeconfigAccess
+    ready: tuple[ITerraformDependable, ...]
+    node_pools: bool = field(metadata={"meaning": "nodes carry the label workload-type of the guide's groups"})
+    node_agents: bool = field(metadata={"meaning": "pods may use the host's network, processes and paths"})
+    control_plane_scrapable: bool = field(metadata={"meaning": "the scheduler and controllers expose metrics"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeClass:
+    """How the cloud makes a fast volume: a StorageClass's provisioner and parameters."""
+
+    provisioner: str
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudServices:
+    """What the cloud around the cluster offers to it.
+
+    `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
+    """
+
+    volumes: VolumeClass | str | None

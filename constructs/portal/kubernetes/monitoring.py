@@ -1,0 +1,119 @@
+"""Prometheus, and with the level Alertmanager and Grafana: kube-prometheus-stack."""
+
+from typing import Any
+
+from portal.kubernetes.contract import Cluster
+from portal.kubernetes.namespaces import NODE_AGENTS
+from portal.spec.workloads import Monitoring
+
+CHART = "kube-prometheus-stack"
+
+SELECTED = {"matchLabels": {"team": "platform"}}
+"""The guide's selector: what carries this label is scraped, evaluated, or probed."""
+
+ALERTMANAGERS = {"basic": 0, "full": 1, "enterprise": 3}
+PROMETHEUSES = {"basic": 1, "full": 1, "enterprise": 2}
+
+
+def prometheus_values(
+    *, monitoring: Monitoring, cluster: Cluster, storage_class: str | None, protected: bool
+) -> dict[str, Any]:
+    """Values of kube-prometheus-stack for a monitoring level.
+
+    Source: guide, "Prometheus Stack Deployment"; the chart's values.yaml.
+    """
+    with_alerts = monitoring.level != "basic"
+    nodes = {"workload-type": "system"} if cluster.node_pools else {}
+    return {
+        "fullnameOverride": "prometheus",
+        "commonLabels": SELECTED["matchLabels"],
+        "prometheus": {
+            "prometheusSpec": {
+                "replicas": PROMETHEUSES[monitoring.level],
+                "retention": f"{monitoring.retention_days}d",
+                # Below the volume's size, or a busy month fills the disk before the retention empties it.
+                "retentionSize": f"{monitoring.storage_gib * 85 // 100}GiB",
+                "resources": _prometheus_resources(monitoring),
+                "podAntiAffinity": "hard" if monitoring.level == "enterprise" else "soft",
+                "nodeSelector": nodes,
+                "storageSpec": _volume(monitoring.storage_gib, storage_class),
+                "persistentVolumeClaimRetentionPolicy": {
+                    "whenDeleted": "Retain" if protected else "Delete",
+                    "whenScaled": "Retain",
+                },
+                # All five, or the others fall back to the labels of this release.
+                **{f"{kind}Selector": SELECTED for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")},
+            },
+            "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "minAvailable": 1},
+        },
+        "alertmanager": {
+            "enabled": with_alerts,
+            "alertmanagerSpec": {
+                "replicas": max(ALERTMANAGERS[monitoring.level], 1),
+                "nodeSelector": nodes,
+                "storage": _volume(10, storage_class),
+                # Else every route only sees alerts from its own namespace.
+                "alertmanagerConfigMatcherStrategy": {"type": "None"},
+                "resources": _resources(cpu="50m", memory="128Mi"),
+            },
+            "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "maxUnavailable": 1, "minAvailable": ""},
+        },
+        "grafana": {
+            "enabled": with_alerts,
+            "nodeSelector": nodes,
+            "resources": _resources(cpu="100m", memory="512Mi"),
+            "serviceMonitor": {"labels": SELECTED["matchLabels"]},
+            # The test pod and the volume's init container run as root, which `restricted` refuses.
+            "testFramework": {"enabled": False},
+            "initChownData": {"enabled": False},
+            "sidecar": {"resources": _resources(cpu="50m", memory="128Mi")},
+        },
+        "prometheusOperator": {
+            "nodeSelector": nodes,
+            "resources": _resources(cpu="100m", memory="256Mi"),
+            "prometheusConfigReloader": {"resources": _resources(cpu="10m", memory="64Mi")},
+            "admissionWebhooks": {"patch": {"resources": _resources(cpu="50m", memory="64Mi"), "nodeSelector": nodes}},
+            "kubeletService": {"enabled": cluster.node_agents},
+        },
+        # commonLabels does not reach the monitors of subcharts.
+        "kube-state-metrics": {
+            "nodeSelector": nodes,
+            "resources": _resources(cpu="50m", memory="256Mi"),
+            "prometheus": {"monitor": {"additionalLabels": SELECTED["matchLabels"]}},
+        },
+        "nodeExporter": {"enabled": cluster.node_agents},
+        "prometheus-node-exporter": {
+            "namespaceOverride": NODE_AGENTS if cluster.node_agents else "",
+            "resources": _resources(cpu="50m", memory="64Mi"),
+            "prometheus": {"monitor": {"additionalLabels": SELECTED["matchLabels"]}},
+        },
+        "kubelet": {"enabled": cluster.node_agents},
+        "coreDns": {"enabled": cluster.node_agents},
+        # A managed control plane shows no metrics of its parts: their targets would be down for ever.
+        **{
+            part: {"enabled": cluster.control_plane_scrapable}
+            for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")
+        },
+    }
+
+
+def _prometheus_resources(monitoring: Monitoring) -> dict[str, dict[str, str]]:
+    """The guide's figures; a basic Prometheus keeps three days of one small environment."""
+    if monitoring.level == "basic":
+        return _resources(cpu="200m", memory="1Gi")
+    return {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "4", "memory": "8Gi"}}
+
+
+def _resources(*, cpu: str, memory: str) -> dict[str, dict[str, str]]:
+    """A CPU request without a limit, so that a burst is not throttled; memory is requested in full."""
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
+
+
+def _volume(size_gib: int, storage_class: str | None) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{size_gib}Gi"}},
+    }
+    if storage_class:
+        spec["storageClassName"] = storage_class
+    return {"volumeClaimTemplate": {"spec": spec}}

@@ -1,0 +1,145 @@
+"""The namespaces of the platform: what may run in each, how much of it, and what it may talk to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_kubernetes.namespace_v1 import NamespaceV1, NamespaceV1Metadata
+from cdktf_cdktf_provider_kubernetes.network_policy_v1 import (
+    NetworkPolicyV1,
+    NetworkPolicyV1Metadata,
+    NetworkPolicyV1Spec,
+)
+from cdktf_cdktf_provider_kubernetes.resource_quota_v1 import (
+    ResourceQuotaV1,
+    ResourceQuotaV1Metadata,
+    ResourceQuotaV1Spec,
+)
+from constructs import Construct
+
+from portal.kubernetes import traffic
+from portal.kubernetes.traffic import Flow, Peer
+
+PORTAL = "developer-portal"
+MONITORING = "monitoring"
+NODE_AGENTS = "node-agents"
+DATABASE_OPERATOR = "cnpg-system"
+CACHE_OPERATOR = "redis-operator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceSpec:
+    """`pod_security`: the Pod Security level that is enforced. `pods`: most pods at once."""
+
+    pod_security: Literal["restricted", "baseline", "privileged"]
+    pods: int
+    flows: tuple[Flow, ...]
+
+
+NAMESPACES: Mapping[str, NamespaceSpec] = {
+    # Its applications bring their own flows; together they need at most a few dozen pods a rollout.
+    PORTAL: NamespaceSpec(pod_security="restricted", pods=100, flows=(traffic.DNS,)),
+    DATABASE_OPERATOR: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        flows=(
+            traffic.DNS,
+            traffic.API_SERVER,
+            traffic.webhooks(9443),
+            traffic.scraped(8080),
+            traffic.reaches("allow-instances", 8000, 5432),
+        ),
+    ),
+    CACHE_OPERATOR: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        flows=(
+            traffic.DNS,
+            traffic.API_SERVER,
+            traffic.scraped(8080),
+            traffic.reaches("allow-instances", 6379, 26379),
+        ),
+    ),
+    MONITORING: NamespaceSpec(
+        pod_security="restricted",
+        pods=30,
+        flows=(
+            traffic.DNS,
+            traffic.API_SERVER,
+            traffic.webhooks(10250),
+            traffic.within("ingress"),
+            traffic.within("egress"),
+            # Targets are on any port of any pod, and on the nodes: kubelet and node exporter.
+            Flow(name="allow-scraping-pods", direction="egress", peers=(Peer(any_pod=True),)),
+            Flow(
+                name="allow-scraping-nodes",
+                direction="egress",
+                peers=(Peer(cidr="10.0.0.0/8"), Peer(cidr="172.16.0.0/12"), Peer(cidr="192.168.0.0/16")),
+                ports=(9100, 10250),
+            ),
+        ),
+    ),
+    # The node exporter reads the host, which only `privileged` allows: a namespace with nothing else in it.
+    NODE_AGENTS: NamespaceSpec(pod_security="privileged", pods=500, flows=(traffic.scraped(9100),)),
+}
+
+
+class Namespaces(Construct):
+    """Every namespace with its Pod Security level, its quota and its default deny.
+
+    `ready`: by name of the namespace, what a release in it comes after.
+
+    Deleting one deletes the volumes in it, so Terraform refuses to when `protected`.
+
+    Source: guide, "Network Security Policies" and "Pod Security Standards"; Kubernetes, "Pod Security Admission".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        names: Sequence[str],
+        labels: Mapping[str, str],
+        protected: bool,
+        after: Sequence[ITerraformDependable],
+    ) -> None:
+        super().__init__(scope, id)
+        self.ready: dict[str, tuple[ITerraformDependable, ...]] = {}
+        for name in names:
+            spec = NAMESPACES[name]
+            namespace = NamespaceV1(
+                self,
+                name,
+                metadata=NamespaceV1Metadata(name=name, labels={**labels, **pod_security_labels(spec.pod_security)}),
+                lifecycle={"prevent_destroy": protected},
+                depends_on=list(after),
+            )
+            quota = ResourceQuotaV1(
+                self,
+                f"{name}-quota",
+                metadata=ResourceQuotaV1Metadata(name="pods", namespace=namespace.metadata.name, labels=labels),
+                spec=ResourceQuotaV1Spec(hard={"pods": str(spec.pods), "services.loadbalancers": "0"}),
+            )
+            policies = {"default-deny": traffic.DENY_ALL, **{flow.name: traffic.policy(flow) for flow in spec.flows}}
+            self.ready[name] = (
+                quota,
+                *(self._policy(namespace, policy, body, labels) for policy, body in policies.items()),
+            )
+
+    def _policy(
+        self, namespace: NamespaceV1, name: str, spec: NetworkPolicyV1Spec, labels: Mapping[str, str]
+    ) -> NetworkPolicyV1:
+        return NetworkPolicyV1(
+            self,
+            f"{namespace.node.id}-{name}",
+            metadata=NetworkPolicyV1Metadata(name=name, namespace=namespace.metadata.name, labels=labels),
+            spec=spec,
+        )
+
+
+def pod_security_labels(level: str) -> dict[str, str]:
+    """Enforces `level`, and warns about and audits whatever is not `restricted`."""
+    prefix = "pod-security.kubernetes.io"
+    return {f"{prefix}/enforce": level, f"{prefix}/audit": "restricted", f"{prefix}/warn": "restricted"}

@@ -1,0 +1,159 @@
+"""The Kubernetes layer, whole: the same on every cluster."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_time.provider import TimeProvider
+from constructs import Construct
+
+from portal.kubernetes import monitoring, portal, postgres, redis
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes.connection import connect
+from portal.kubernetes.contract import CloudServices, Cluster, VolumeClass
+from portal.kubernetes.namespaces import Namespaces
+from portal.kubernetes.pause import PauseOnDestroy
+from portal.kubernetes.release import OwnChart, Release, ThirdPartyChart, merged
+from portal.kubernetes.storage import DataVolumes
+from portal.spec.environment import KubernetesLayer
+from portal.spec.versions import Versions
+
+
+class Platform(Construct):
+    """Namespaces, then operators, then what the operators run, then the portal.
+
+    Destroying goes the other way, with a pause wherever a controller has to finish before it goes itself: after the
+    stores (the operators remove pods and claims) and after the namespaces (the cluster's drivers remove volumes).
+
+    Source: guide, "Kubernetes Cluster Architecture" to "Monitoring Architecture".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        cluster: Cluster,
+        services: CloudServices,
+        layer: KubernetesLayer,
+        versions: Versions,
+        labels: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, id)
+        self._layer = layer
+        self._charts = versions.charts
+        node_agents = [ns.NODE_AGENTS] if cluster.node_agents else []
+        connect(self, cluster)
+        TimeProvider(self, "time")
+
+        drivers = PauseOnDestroy(self, "volumes-gone", controllers=cluster.ready, seconds=120)
+        namespaces = Namespaces(
+            self,
+            "namespaces",
+            names=[ns.PORTAL, ns.DATABASE_OPERATOR, ns.CACHE_OPERATOR, ns.MONITORING, *node_agents],
+            labels=labels,
+            protected=layer.protected,
+            after=drivers.after,
+        )
+        storage_class, volumes_ready = self._data_volumes(services, labels, drivers.after)
+
+        prometheus = self._release(
+            "prometheus",
+            chart=ThirdPartyChart(name=monitoring.CHART),
+            namespace=ns.MONITORING,
+            values=monitoring.prometheus_values(
+                monitoring=layer.monitoring, cluster=cluster, storage_class=storage_class, protected=layer.protected
+            ),
+            after=[*volumes_ready, *(item for name in (ns.MONITORING, *node_agents) for item in namespaces.ready[name])],
+            holds_data=True,
+        )
+        database_operator = self._release(
+            "database-operator",
+            chart=ThirdPartyChart(name=postgres.OPERATOR_CHART),
+            namespace=ns.DATABASE_OPERATOR,
+            values=postgres.operator_values(cluster=cluster),
+            # Its chart brings a PodMonitor, a kind that the Prometheus operator defines.
+            after=[*namespaces.ready[ns.DATABASE_OPERATOR], prometheus],
+        )
+        cache_operator = self._release(
+            "cache-operator",
+            chart=ThirdPartyChart(name=redis.OPERATOR_CHART),
+            namespace=ns.CACHE_OPERATOR,
+            values=redis.operator_values(cluster=cluster),
+            after=namespaces.ready[ns.CACHE_OPERATOR],
+        )
+        operators = PauseOnDestroy(
+            self, "stores-gone", controllers=[prometheus, database_operator, cache_operator], seconds=120
+        )
+        in_portal = [*operators.after, *volumes_ready, *namespaces.ready[ns.PORTAL]]
+        database = self._release(
+            "database",
+            chart=OwnChart(name=postgres.CHART),
+            namespace=ns.PORTAL,
+            values=postgres.cluster_values(
+                database=layer.data.portal_db,
+                image=versions.images["postgresql"],
+                cluster=cluster,
+                storage_class=storage_class,
+            ),
+            after=in_portal,
+            holds_data=True,
+        )
+        cache = self._release(
+            "cache",
+            chart=OwnChart(name=redis.CHART),
+            namespace=ns.PORTAL,
+            values=redis.failover_values(
+                cache=layer.data.portal_cache,
+                images=versions.images,
+                cluster=cluster,
+                storage_class=storage_class,
+                protected=layer.protected,
+            ),
+            after=in_portal,
+            holds_data=True,
+        )
+        self._release(
+            "portal",
+            chart=OwnChart(name=portal.CHART),
+            namespace=ns.PORTAL,
+            values=portal.values(apps=layer.portal, cluster=cluster),
+            after=[*in_portal, database, cache],
+        )
+
+    def _data_volumes(
+        self,
+        services: CloudServices,
+        labels: Mapping[str, str],
+        drivers: Sequence[ITerraformDependable],
+    ) -> tuple[str | None, tuple[ITerraformDependable, ...]]:
+        """The StorageClass of data volumes, None for the cluster's default, and what their users come after."""
+        if not isinstance(services.volumes, VolumeClass):
+            return services.volumes, ()
+        volumes = DataVolumes(
+            self, "fast-ssd", volumes=services.volumes, labels=labels, protected=self._layer.protected, after=drivers
+        )
+        return volumes.name, volumes.ready
+
+    def _release(
+        self,
+        id: str,
+        *,
+        chart: ThirdPartyChart | OwnChart,
+        namespace: str,
+        values: Mapping[str, Any],
+        after: Sequence[ITerraformDependable],
+        holds_data: bool = False,
+    ) -> ITerraformDependable:
+        override = self._layer.charts.get(chart.name)
+        return Release(
+            self,
+            id,
+            chart=chart,
+            namespace=namespace,
+            values=merged(values, override.values) if override else values,
+            charts=self._charts,
+            after=after,
+            holds_data=holds_data,
+            protected=holds_data and self._layer.protected,
+        ).installed

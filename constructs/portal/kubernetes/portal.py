@@ -1,0 +1,2 @@
+CHART="portal"
+def values(*, apps, cluster): return {}

@@ -1,0 +1,120 @@
+"""One Helm release, the way every release here is made."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset, Token
+from cdktf_cdktf_provider_helm.release import Release as HelmRelease
+from constructs import Construct
+
+from portal.kubernetes.own_charts import chart_digest, own_chart
+from portal.spec.versions import Charts
+
+INSTALL_TIMEOUT_SECONDS = 900
+"""Covers image pulls on fresh nodes, volume creation and the slowest readiness of any chart here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThirdPartyChart:
+    """A chart of somebody else, at the version of `versions.yaml`."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnChart:
+    """A chart of this project, from `portal/charts/`."""
+
+    name: str
+
+
+class Release(Construct):
+    """A Helm release that waits until it works.
+
+    `holds_data`: a failed first install of such a release stays for inspection instead of being rolled back, because
+    rolling back would delete volumes; all others are atomic. `protected`: Terraform refuses to destroy it. `after`: what it
+    needs to start and to be removed.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        chart: ThirdPartyChart | OwnChart,
+        namespace: str,
+        values: Mapping[str, Any],
+        charts: Charts,
+        after: Sequence[ITerraformDependable],
+        holds_data: bool = False,
+        protected: bool = False,
+    ) -> None:
+        super().__init__(scope, id)
+        third_party = isinstance(chart, ThirdPartyChart)
+        release = HelmRelease(
+            self,
+            "Default",
+            name=chart.name,
+            namespace=namespace,
+            chart=chart.name if third_party else self._asset(chart.name),
+            repository=charts.repository_of(chart.name) if third_party else None,
+            version=charts.releases[chart.name].version if third_party else None,
+            values=[encode_values(values)],
+            # Refuses values that the chart's schema refuses, already in the plan.
+            lint=True,
+            wait=True,
+            wait_for_jobs=True,
+            atomic=not holds_data,
+            timeout=INSTALL_TIMEOUT_SECONDS,
+            max_history=10,
+            lifecycle={"prevent_destroy": True} if protected else None,
+            depends_on=list(after),
+        )
+        self.installed: ITerraformDependable = release
+
+    def _asset(self, name: str) -> str:
+        """The chart's folder as cdktf ships it: a path relative to the stack, named after its contents."""
+        folder = own_chart(name)
+        asset = TerraformAsset(
+            self, "chart", path=str(folder), type=AssetType.DIRECTORY, asset_hash=chart_digest(folder)
+        )
+        return asset.path
+
+
+def encode_values(values: Mapping[str, Any]) -> str:
+    """Helm values as JSON, one leaf a line so that a plan shows which one changes.
+
+    Literal `${` and `%{` are escaped, or Terraform would evaluate them. A leaf with a Terraform reference becomes
+    `${jsonencode(...)}`, so that its quotes and line breaks cannot break the document. (`Fn.jsonencode` of the whole
+    does neither for strings that hold a `${`.)
+    """
+    references: dict[str, str] = {}
+    names = (f"reference-{number}" for number in count())
+
+    def encode(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: encode(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [encode(item) for item in value]
+        if Token.is_unresolved(value):
+            name = next(names)
+            references[json.dumps(name)] = Fn.jsonencode(value)
+            return name
+        return value.replace("${", "$${").replace("%{", "%%{") if isinstance(value, str) else value
+
+    text = json.dumps(encode(values), indent=2, sort_keys=True)
+    for placeholder, reference in references.items():
+        text = text.replace(placeholder, reference)
+    return text
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `over` laid on it, mapping by mapping, as Helm merges values: lists are replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

@@ -1,0 +1,41 @@
+"""The StorageClass of data volumes."""
+
+from collections.abc import Mapping, Sequence
+
+from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_kubernetes.storage_class_v1 import StorageClassV1, StorageClassV1Metadata
+from constructs import Construct
+
+from portal.kubernetes.contract import VolumeClass
+
+
+class DataVolumes(Construct):
+    """The guide's `fast-ssd` class: encrypted, growable, made in the zone of the pod that asks.
+
+    A `protected` environment keeps a volume whose claim is deleted; docs/runbooks/destroy.md says how to find those.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        volumes: VolumeClass,
+        labels: Mapping[str, str],
+        protected: bool,
+        after: Sequence[ITerraformDependable],
+    ) -> None:
+        super().__init__(scope, id)
+        self.name = "fast-ssd"
+        storage_class = StorageClassV1(
+            self,
+            "Default",
+            metadata=StorageClassV1Metadata(name=self.name, labels=labels),
+            storage_provisioner=volumes.provisioner,
+            parameters=volumes.parameters,
+            reclaim_policy="Retain" if protected else "Delete",
+            volume_binding_mode="WaitForFirstConsumer",
+            allow_volume_expansion=True,
+            depends_on=list(after),
+        )
+        self.ready: tuple[ITerraformDependable, ...] = (storage_class,)

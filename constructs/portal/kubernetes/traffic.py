@@ -1,0 +1,137 @@
+"""What the pods of a namespace may say to whom: everything that is not listed is denied.
+
+These are the flows that a whole namespace shares. Flows of one application (portal, database, cache) belong to its
+chart, beside the Service that they reach.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cdktf_cdktf_provider_kubernetes.network_policy_v1 import (
+    NetworkPolicyV1Spec,
+    NetworkPolicyV1SpecEgress,
+    NetworkPolicyV1SpecEgressPorts,
+    NetworkPolicyV1SpecEgressTo,
+    NetworkPolicyV1SpecEgressToIpBlock,
+    NetworkPolicyV1SpecEgressToNamespaceSelector,
+    NetworkPolicyV1SpecEgressToPodSelector,
+    NetworkPolicyV1SpecIngress,
+    NetworkPolicyV1SpecIngressFrom,
+    NetworkPolicyV1SpecIngressFromIpBlock,
+    NetworkPolicyV1SpecIngressFromNamespaceSelector,
+    NetworkPolicyV1SpecIngressFromPodSelector,
+    NetworkPolicyV1SpecIngressPorts,
+    NetworkPolicyV1SpecPodSelector,
+)
+
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that Kubernetes itself puts on every namespace."""
+
+DNS_PORT = 53
+API_SERVER_PORTS = (443, 6443)
+NODE_LOCAL_DNS = "169.254.20.10/32"
+GKE_DNS = "169.254.169.254/32"
+"""Autopilot's resolver is the metadata server: Cloud DNS for GKE."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Peer:
+    """The other end of a flow; exactly one field is set, or none for every address."""
+
+    namespace: str | None = None
+    same_namespace: bool = False
+    any_pod: bool = False
+    cidr: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One permission. No ports: every port. `udp` adds the same ports over UDP."""
+
+    name: str
+    direction: Literal["ingress", "egress"]
+    peers: tuple[Peer, ...]
+    ports: tuple[int, ...] = ()
+    udp: bool = False
+
+
+DNS = Flow(
+    name="allow-dns",
+    direction="egress",
+    peers=(Peer(namespace="kube-system"), Peer(cidr=NODE_LOCAL_DNS), Peer(cidr=GKE_DNS)),
+    ports=(DNS_PORT,),
+    udp=True,
+)
+
+API_SERVER = Flow(
+    name="allow-api-server",
+    direction="egress",
+    # Managed control planes have no address that is known in advance, and none that a pod selector matches.
+    peers=(Peer(cidr="0.0.0.0/0"),),
+    ports=API_SERVER_PORTS,
+)
+
+
+def webhooks(*ports: int) -> Flow:
+    """Calls from the API server, which on a managed control plane come from outside every pod range."""
+    return Flow(name="allow-webhooks", direction="ingress", peers=(Peer(cidr="0.0.0.0/0"),), ports=ports)
+
+
+def scraped(*ports: int) -> Flow:
+    """Prometheus reads metrics."""
+    return Flow(name="allow-scrapes", direction="ingress", peers=(Peer(namespace="monitoring"),), ports=ports)
+
+
+def reaches(name: str, *ports: int) -> Flow:
+    """An operator speaks to the pods it manages, wherever they are."""
+    return Flow(name=name, direction="egress", peers=(Peer(any_pod=True),), ports=ports)
+
+
+def within(namespace_flow: Literal["ingress", "egress"]) -> Flow:
+    """Pods of the namespace speak to each other."""
+    return Flow(name=f"allow-own-{namespace_flow}", direction=namespace_flow, peers=(Peer(same_namespace=True),))
+
+
+DENY_ALL = NetworkPolicyV1Spec(pod_selector=NetworkPolicyV1SpecPodSelector(), policy_types=["Ingress", "Egress"])
+
+
+def policy(flow: Flow) -> NetworkPolicyV1Spec:
+    """The NetworkPolicy, for every pod of its namespace, that allows `flow`."""
+    everyone = NetworkPolicyV1SpecPodSelector()
+    protocols = ("TCP", "UDP") if flow.udp else ("TCP",)
+    ports = [(protocol, str(port)) for port in flow.ports for protocol in protocols]
+    if flow.direction == "egress":
+        egress = NetworkPolicyV1SpecEgress(
+            to=[_to(peer) for peer in flow.peers],
+            ports=[NetworkPolicyV1SpecEgressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
+        )
+        return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Egress"], egress=[egress])
+    ingress = NetworkPolicyV1SpecIngress(
+        from_=[_from(peer) for peer in flow.peers],
+        ports=[NetworkPolicyV1SpecIngressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
+    )
+    return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Ingress"], ingress=[ingress])
+
+
+def _to(peer: Peer) -> NetworkPolicyV1SpecEgressTo:
+    if peer.cidr:
+        return NetworkPolicyV1SpecEgressTo(ip_block=NetworkPolicyV1SpecEgressToIpBlock(cidr=peer.cidr))
+    if peer.same_namespace:
+        return NetworkPolicyV1SpecEgressTo(pod_selector=NetworkPolicyV1SpecEgressToPodSelector())
+    return NetworkPolicyV1SpecEgressTo(
+        namespace_selector=NetworkPolicyV1SpecEgressToNamespaceSelector(match_labels=_labels(peer))
+    )
+
+
+def _from(peer: Peer) -> NetworkPolicyV1SpecIngressFrom:
+    if peer.cidr:
+        return NetworkPolicyV1SpecIngressFrom(ip_block=NetworkPolicyV1SpecIngressFromIpBlock(cidr=peer.cidr))
+    if peer.same_namespace:
+        return NetworkPolicyV1SpecIngressFrom(pod_selector=NetworkPolicyV1SpecIngressFromPodSelector())
+    return NetworkPolicyV1SpecIngressFrom(
+        namespace_selector=NetworkPolicyV1SpecIngressFromNamespaceSelector(match_labels=_labels(peer))
+    )
+
+
+def _labels(peer: Peer) -> dict[str, str] | None:
+    return {NAMESPACE_NAME: peer.namespace} if peer.namespace else None

@@ -1,0 +1,133 @@
+"""A cloud's own block of an environment: what only that cloud calls by its own name."""
+
+from ipaddress import IPv4Network
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid
+
+NodeGroupName = Literal["system", "application", "memory-optimized"]
+"""The guide's node groups ("Cluster Configuration")."""
+
+
+class NodeGroup(Spec):
+    """Bounds of one node group, the same on every cloud that has groups."""
+
+    min: int = Field(ge=1, le=500)
+    max: int = Field(ge=1, le=500)
+    disk_gib: int = Field(ge=30, le=2048)
+    architecture: Literal["amd64", "arm64"]
+
+
+class Network(Spec):
+    """Address ranges of one environment on one cloud.
+
+    Environments in the same `routing_domain` can reach each other (peering, a transit hub, a VPN), so their routed
+    ranges must differ.
+    """
+
+    routing_domain: Name
+    cidr: Cidr = Field(description="Range of the network: node, data and public subnets are carved from it.")
+    pod_cidr: Cidr
+    service_cidr: Cidr = Field(description="Virtual range of Kubernetes Services; never routed.")
+
+    @property
+    def routed(self) -> dict[str, IPv4Network]:
+        """Ranges that other networks of the routing domain can reach, by field."""
+        return {"cidr": self.cidr, "pod_cidr": self.pod_cidr}
+
+
+class OverlayNetwork(Network):
+    """A network whose pods live on an overlay that nothing outside the cluster can reach."""
+
+    @property
+    def routed(self) -> dict[str, IPv4Network]:
+        return {"cidr": self.cidr}
+
+
+class AwsNetwork(Network):
+    """The VPC; pods take their addresses from a secondary range of it."""
+
+    nat_gateways: Literal["single", "per-zone"]
+
+
+class PublicApi(Spec):
+    """Who may reach the Kubernetes API server over the internet; identity is checked on top."""
+
+    api_allowed_cidrs: Several[Cidr]
+
+
+class AwsCluster(PublicApi):
+    """EKS."""
+
+    deployer_role: str = Field(
+        pattern=r"^[\w+=,.@-]{1,64}$", description="Name of the IAM role that deploys; it administers the cluster."
+    )
+    log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365, 400, 731]
+
+
+class AwsNodes(Spec):
+    """The EC2 side of a node group."""
+
+    instance_type: str = Field(pattern=r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", examples=["m7i.large"])
+
+
+class Aws(Spec):
+    """One environment on AWS."""
+
+    account: AwsAccount
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", examples=["eu-west-1"])
+    zones: Annotated[Several[str], Field(min_length=3, max_length=3)]
+    network: AwsNetwork
+    cluster: AwsCluster
+    nodes: dict[NodeGroupName, AwsNodes]
+
+
+class GcpCluster(Spec):
+    """GKE Autopilot. Its API is reached by a DNS name that Cloud IAM guards, so there is no address list."""
+
+    release_channel: Literal["REGULAR", "STABLE", "EXTENDED"]
+
+
+class Gcp(Spec):
+    """One environment on Google Cloud, in a project of its own."""
+
+    project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", examples=["example-portal-prod"])
+    region: str = Field(pattern=r"^[a-z]+-[a-z]+\d+$", examples=["europe-west1"])
+    zones: Annotated[Several[str], Field(min_length=3, max_length=3)]
+    network: Network
+    cluster: GcpCluster
+
+
+class AzureCluster(PublicApi):
+    """AKS."""
+
+    admin_group: Uuid = Field(description="Object id of the Entra group that administers the cluster.")
+    log_retention_days: int = Field(ge=30, le=730)
+
+
+class AzureNodes(Spec):
+    """The virtual machine side of a node pool."""
+
+    vm_size: str = Field(pattern=r"^Standard_[A-Z]+\d+[a-z]*(_v\d+)?$", examples=["Standard_D2s_v6"])
+
+
+class Azure(Spec):
+    """One environment on Azure."""
+
+    subscription: Uuid
+    tenant: Uuid
+    region: str = Field(pattern=r"^[a-z]+\d?$", examples=["westeurope"])
+    zones: Annotated[Several[Literal["1", "2", "3"]], Field(min_length=3, max_length=3)]
+    network: OverlayNetwork
+    cluster: AzureCluster
+    nodes: dict[NodeGroupName, AzureNodes]
+
+
+class Clouds(Spec):
+    """The clouds on which this tier runs."""
+
+    aws: Aws
+    gcp: Gcp
+    azure: Azure

@@ -1,0 +1,168 @@
+"""Reads data files into models, or raises one error that lists everything wrong with all of them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from portal.errors import PortalError
+from portal.spec import rules
+from portal.spec.environment import Environment, LocalEnvironment
+from portal.spec.problems import FileProblem, InvalidDataError, Problem
+from portal.spec.problems import Path as FieldPath
+from portal.spec.types import Spec
+
+Model = TypeVar("Model", bound=Spec)
+
+TIERS = ("dev", "staging", "prod")
+
+
+class Environments(Spec):
+    """Everything under environments/."""
+
+    tiers: dict[str, Environment]
+    local: LocalEnvironment
+
+
+def load_environments(folder: Path) -> Environments:
+    """Reads every file of `folder`.
+
+    Raises `InvalidDataError` with the problems of all files, `PortalError` if a file is missing or cannot be read.
+    """
+    problems: list[FileProblem] = []
+    documents = {name: Document.read(folder / f"{name}.yaml") for name in (*TIERS, "local")}
+    tiers: dict[str, Environment] = {}
+    for tier in TIERS:
+        document = documents[tier]
+        environment, found = document.parse(Environment, rules.ENVIRONMENT_RULES)
+        if environment is None:
+            problems += found
+        elif environment.tier != tier:
+            wrong = Problem(path=("tier",), value=environment.tier, rule=f"must be {tier}, the name of the file")
+            problems.append(document.place(wrong))
+        else:
+            tiers[tier] = environment
+    local, found = documents["local"].parse(LocalEnvironment, rules.LAYER_RULES)
+    problems += found
+    problems += [documents[tier].place(problem) for tier, problem in rules.routed_ranges_are_apart(tiers)]
+    if problems or local is None:
+        raise InvalidDataError(problems)
+    return Environments(tiers=tiers, local=local)
+
+
+def load(file: Path, model: type[Model]) -> Model:
+    """One data file that has no cross-field rules. Raises like `load_environments`."""
+    value, problems = Document.read(file).parse(model, ())
+    if value is None:
+        raise InvalidDataError(problems)
+    return value
+
+
+class Document:
+    """A YAML file with the line of each of its values."""
+
+    def __init__(self, file: str, node: yaml.Node | None) -> None:
+        self._file = file
+        self._lines: dict[FieldPath, int] = {(): 1}
+        self._repeated: list[Problem] = []
+        self._data = self._read_node(node, ()) if node is not None else None
+
+    @classmethod
+    def read(cls, file: Path) -> "Document":
+        """Reads `file`. Raises `PortalError` if it is missing or not YAML."""
+        name = f"{file.parent.name}/{file.name}"
+        try:
+            return cls(name, yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
+        except FileNotFoundError:
+            raise PortalError(f"{name} is missing. Every environment needs its file; git restores a deleted one.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise PortalError(f"{name} cannot be read: {error}") from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 1
+            reason = getattr(error, "problem", None) or "unreadable text"
+            wrong = Problem(path=(), value=None, rule=f"is not YAML: {reason}", show_value=False)
+            raise InvalidDataError([FileProblem(file=name, line=line, problem=wrong)]) from None
+
+    def parse(
+        self, model: type[Model], cross_field_rules: tuple[rules.LayerRule, ...]
+    ) -> tuple[Model | None, list[FileProblem]]:
+        """The model and no problems, or None and all problems that can be seen at once."""
+        problems = list(self._repeated)
+        value: Any = None
+        try:
+            value = model.model_validate(self._data)
+        except ValidationError as error:
+            problems += map(_problem, error.errors(include_url=False))
+            value = _what_is_valid(model, self._data)
+            problems += rules.broken(cross_field_rules, value, partial=True)
+        else:
+            problems += rules.broken(cross_field_rules, value, partial=False)
+        return (None if problems else value), [self.place(problem) for problem in problems]
+
+    def place(self, problem: Problem) -> FileProblem:
+        """The problem with its line; a missing field gets the line of what should hold it."""
+        path = problem.path
+        while path not in self._lines:
+            path = path[:-1]
+        return FileProblem(file=self._file, line=self._lines[path], problem=problem)
+
+    def _read_node(self, node: yaml.Node, path: FieldPath) -> Any:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return dict(self._read_pairs(node, path))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._read_node(item, (*path, index)) for index, item in enumerate(node.value)]
+        return _SCALARS.construct_object(node)
+
+    def _read_pairs(self, node: yaml.MappingNode, path: FieldPath) -> Iterator[tuple[Any, Any]]:
+        seen = set()
+        for key_node, value_node in node.value:
+            key = key_node.value
+            place = (*path, key)
+            if key in seen:
+                self._repeated.append(Problem(path=place, value=key, rule="stands twice; keep one", show_value=False))
+            seen.add(key)
+            self._lines[place] = key_node.start_mark.line + 1
+            yield key, self._read_node(value_node, place)
+
+
+_SCALARS = yaml.SafeLoader("")
+
+
+def _problem(error: Any) -> Problem:
+    """A pydantic error in this project's words."""
+    words: Mapping[str, Callable[[Any], str]] = {
+        "missing": lambda _: "is missing",
+        "extra_forbidden": lambda _: "is not a known field; look for a misspelling (make schema gives editors the list)",
+    }
+    kind = error["type"]
+    say = words.get(kind, lambda e: str(e["msg"])[0].lower() + str(e["msg"])[1:])
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    return Problem(path=path, value=error["input"], rule=say(error), show_value=kind not in {"missing", "extra_forbidden"})
+
+
+def _what_is_valid(model: type[Spec], data: Any) -> Any:
+    """As much of the model as the data gives: rules that need the rest raise AttributeError."""
+    if not isinstance(data, dict):
+        return None
+    valid = {}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key not in data:
+            continue
+        try:
+            valid[name] = TypeAdapter(_annotation(field)).validate_python(data[key])
+        except ValidationError:
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Spec):
+                valid[name] = _what_is_valid(field.annotation, data[key])
+    return model.model_construct(**valid)
+
+
+def _annotation(field: FieldInfo) -> Any:
+    from typing import Annotated
+
+    return Annotated[field.annotation, field]

@@ -1,0 +1,63 @@
+"""What the platform is built from, and at which version: `versions.yaml` as types."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from portal.spec.loader import load
+from portal.spec.types import Digest, Repository, Spec
+
+
+class KubernetesVersion(Spec):
+    """The minor version that every cluster runs."""
+
+    version: str = Field(pattern=r"^1\.\d{2}$")
+    reason: str
+
+
+class OperandImage(Spec):
+    """An image that an operator starts for us. A third party's, so a tag may stand where its digest is not known."""
+
+    repository: Repository
+    tag: str = Field(pattern=r"^[\w][\w.-]{0,127}$")
+    digest: Digest | None = None
+    reason: str
+
+    @property
+    def reference(self) -> str:
+        """`repository:tag`, with `@digest` where there is one."""
+        return f"{self.repository}:{self.tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+class Chart(Spec):
+    """A third-party Helm chart."""
+
+    repository: str = Field(pattern=r"^(https|oci)://\S+$")
+    version: str = Field(pattern=r"^v?\d+\.\d+\.\d+$")
+    reason: str
+
+
+class Charts(Spec):
+    """The third-party charts, and where to take all of them from instead of their own repositories."""
+
+    mirror: str | None = Field(
+        pattern=r"^(https?|oci)://\S+$", description="HTTP chart repository or OCI registry path; null: none."
+    )
+    releases: dict[str, Chart]
+
+    def repository_of(self, name: str) -> str:
+        """Where Terraform downloads chart `name` from: it does so already when it plans."""
+        return self.mirror or self.releases[name].repository
+
+
+class Versions(Spec):
+    """Everything that has a version and is not a Python or Node package."""
+
+    kubernetes: KubernetesVersion
+    images: dict[str, OperandImage]
+    charts: Charts
+
+
+def load_versions() -> Versions:
+    """Reads `versions.yaml`, which lies beside this package. Raises like `portal.spec.loader.load`."""
+    return load(Path(__file__).parent.parent / "versions.yaml", Versions)

@@ -1,0 +1,105 @@
+"""What runs in the cluster and how big it is: the guide's environment matrix, as types."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Repository, Spec
+
+
+class Image(Spec):
+    """A container image by content, never by tag."""
+
+    repository: Repository
+    digest: Digest
+    example: bool = Field(
+        default=False, description="The digest is made up for documentation; a preflight refuses to deploy it."
+    )
+
+    @property
+    def reference(self) -> str:
+        """`repository@digest`, as a container runtime takes it."""
+        return f"{self.repository}@{self.digest}"
+
+
+class Replicas(Spec):
+    """How many pods: a fixed number where both are equal, else a HorizontalPodAutoscaler moves between them."""
+
+    min: int = Field(ge=1, le=1000)
+    max: int = Field(ge=1, le=1000)
+
+    @property
+    def autoscaled(self) -> bool:
+        return self.max > self.min
+
+
+class Resources(Spec):
+    """CPU and memory of one container."""
+
+    cpu: CpuQuantity
+    memory: MemoryQuantity
+
+
+class Workload(Spec):
+    """One of the portal's own applications."""
+
+    image: Image
+    replicas: Replicas
+    resources: Resources
+
+
+class PortalApps(Spec):
+    """The portal's two applications and the name under which people reach them."""
+
+    domain: DomainName
+    frontend: Workload
+    backend: Workload
+
+
+class Database(Spec):
+    """A PostgreSQL store. `cluster` placement: CloudNativePG inside the Kubernetes cluster."""
+
+    placement: Literal["cluster"]
+    instances: Literal[1, 3] = Field(description="1: a single instance. 3: a primary and two replicas, one a zone.")
+    storage_gib: int = Field(ge=10, le=16384)
+    wal_storage_gib: int = Field(ge=5, le=1024)
+    resources: Resources
+
+
+class Cache(Spec):
+    """A Redis store with Sentinel. `cluster` placement: the Redis operator inside the Kubernetes cluster."""
+
+    placement: Literal["cluster"]
+    replicas: Literal[1, 3]
+    sentinels: Literal[1, 3]
+    storage_gib: int = Field(ge=1, le=1024)
+    resources: Resources
+
+
+class DataStores(Spec):
+    """Where the portal keeps its data."""
+
+    portal_db: Database = Field(alias="portal-db")
+    portal_cache: Cache = Field(alias="portal-cache")
+
+
+class Monitoring(Spec):
+    """The guide's monitoring levels: `basic`, `full` (alerts, Grafana), `enterprise` (highly available)."""
+
+    level: Literal["basic", "full", "enterprise"]
+    retention_days: int = Field(ge=1, le=400)
+    storage_gib: int = Field(ge=5, le=4096)
+
+
+class Backup(Spec):
+    """The guide's backup levels, and how long a backup is kept."""
+
+    level: Literal["none", "daily", "continuous"]
+    retention_days: int = Field(ge=0, le=3650)
+
+
+class ChartOverride(Spec):
+    """Values merged last over what the platform passes to a chart; for an exception that has a reason."""
+
+    reason: str = Field(min_length=10)
+    values: dict[str, Any]

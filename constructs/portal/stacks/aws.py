@@ -1,0 +1,67 @@
+"""One tier on AWS, whole: the table of contents of such an environment."""
+
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from constructs import Construct
+
+from portal import backends
+from portal.aws.cluster import Cluster
+from portal.aws.keys import Keys
+from portal.aws.network import Network
+from portal.kubernetes.contract import CloudServices
+from portal.kubernetes.platform import Platform
+from portal.naming import Naming
+from portal.spec.environment import Environment
+from portal.spec.versions import Versions
+from portal.stacks.base import PortalStack
+from portal.tagging import tags
+
+
+class AwsEnvironment(PortalStack):
+    """An environment on AWS. Depends on no other stack."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, versions: Versions) -> None:
+        super().__init__(scope, id)
+        cloud = environment.clouds.aws
+        naming = Naming(scope=environment.tier, owner=cloud.account)
+        labels = tags(stack=id, layer=environment)
+        backends.s3(self, name=id, cloud=cloud)
+        AwsProvider(
+            self,
+            "aws",
+            region=cloud.region,
+            allowed_account_ids=[cloud.account],
+            default_tags=[AwsProviderDefaultTags(tags=labels)],
+        )
+
+        keys = Keys(
+            self, "keys", naming=naming, account=cloud.account, region=cloud.region, protected=environment.protected
+        )
+        network = Network(
+            self,
+            "network",
+            naming=naming,
+            cloud=cloud,
+            logs_key=keys.logs,
+            log_retention_days=cloud.cluster.log_retention_days,
+        )
+        cluster = Cluster(
+            self,
+            "cluster",
+            naming=naming,
+            network=network,
+            keys=keys,
+            cloud=cloud,
+            groups=environment.nodes,
+            kubernetes_version=versions.kubernetes.version,
+            tags=labels,
+            protected=environment.protected,
+        )
+        Platform(
+            self,
+            "platform",
+            cluster=cluster.contract,
+            services=CloudServices(volumes=cluster.volumes),
+            layer=environment,
+            versions=versions,
+            labels=labels,
+        )

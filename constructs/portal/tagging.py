@@ -1,0 +1,18 @@
+"""Tags and labels: the same on everything that takes them."""
+
+from portal.naming import PROJECT
+from portal.spec.environment import KubernetesLayer
+
+
+def tags(*, stack: str, layer: KubernetesLayer) -> dict[str, str]:
+    """What finds, bills and backs up a resource.
+
+    Lower-case keys and values with hyphens only: Google Cloud labels and Kubernetes labels allow nothing else.
+    """
+    return {
+        "project": PROJECT,
+        "tier": layer.tier,
+        "stack": stack,
+        "managed-by": "cdktf",
+        "backup": layer.backup.level,
+    }
