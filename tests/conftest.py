@@ -11,6 +11,7 @@ from portal import bindings
 bindings.install()
 
 from cdktf import App  # noqa: E402  (bindings come before cdktf)
+
 from portal.app import stacks  # noqa: E402
 from portal.spec.loader import Environments, load_environments  # noqa: E402
 from portal.spec.versions import Versions, load_versions  # noqa: E402

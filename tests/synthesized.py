@@ -116,7 +116,7 @@ def references(value: Any) -> set[str]:
     if isinstance(value, list):
         return set().union(*(references(item) for item in value))
     if isinstance(value, str) and "${" in value:
-        return {match for match in REFERENCE.findall(value)}
+        return set(REFERENCE.findall(value))
     return set()
 
 

@@ -1,14 +1,15 @@
 """Which stacks exist, and the app that holds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from cdktf import App
 
+from portal.moves import load_moves, record_moves
 from portal.spec.loader import Environments, load_environments
 from portal.spec.versions import Versions, load_versions
-from portal.stacks.base import PortalStack
 from portal.stacks.aws import AwsEnvironment
+from portal.stacks.base import PortalStack
 from portal.stacks.local import LocalStack
 
 LOCAL = "local"
@@ -30,13 +31,15 @@ def stacks(environments: Environments, versions: Versions) -> dict[str, MakeStac
     }
 
 
-def synthesize(environments_folder: Path) -> None:
-    """Reads all data, builds every stack and writes `cdktf.out`; on bad data nothing is written.
+def synthesize(environments_folder: Path, *, only: Collection[str] | None = None, outdir: str | None = None) -> None:
+    """Reads all data, builds every stack, or `only` those named, and writes them; on bad data nothing is written.
 
-    Raises `PortalError` if a data file is missing or breaks a rule.
+    `outdir`: None writes where cdktf says. Raises `PortalError` if a data file is missing or breaks a rule, or if two
+    constructs meet in one address.
     """
     makers = stacks(load_environments(environments_folder), load_versions())
-    app = App()
-    for make in makers.values():
-        make(app)
+    app = App(outdir=outdir)
+    made = [make(app) for name, make in makers.items() if only is None or name in only]
+    if only is None:
+        record_moves(made, load_moves())
     app.synth()

@@ -33,7 +33,10 @@ def gcs(stack: TerraformStack, *, name: str, cloud: Gcp) -> None:
 
 
 def azurerm(stack: TerraformStack, *, name: str, cloud: Azure) -> None:
-    """Blob storage with Entra identities, no account key; a blob lease is the lock. Source: Terraform, "Backend Type: azurerm"."""
+    """Blob storage by Entra identity, without an account key; a blob lease is the lock.
+
+    Source: Terraform, "Backend Type: azurerm".
+    """
     naming = Naming(scope=STATE_SCOPE, owner=cloud.subscription)
     AzurermBackend(
         stack,
@@ -48,5 +51,8 @@ def azurerm(stack: TerraformStack, *, name: str, cloud: Azure) -> None:
 
 
 def local(stack: TerraformStack, *, name: str) -> None:
-    """A file at the root of the checkout, outside what `cdktf synth` clears; relative, so that no machine path is in the JSON."""
+    """A file at the root of the checkout, outside what `cdktf synth` clears.
+
+    Its path is relative to where Terraform runs, so that no machine path is in the JSON.
+    """
     LocalBackend(stack, path=f"../../../{name}.tfstate")

@@ -46,6 +46,17 @@ def install(environment: MutableMapping[str, str] = os.environ) -> None:
     environment["NODE_OPTIONS"] = f"{environment.get('NODE_OPTIONS', '')} {preload}".strip()
 
 
+FIRST_RUN_NOTICE = "First run on this machine: unpacking the provider bindings, about 15 s once."
+
+
+def first_run(environment: MutableMapping[str, str] = os.environ) -> bool:
+    """Whether jsii has yet to unpack the bindings into its cache, which it keeps for each user."""
+    root = environment.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT")
+    home = Path.home() / ("Library/Caches/com.amazonaws.jsii" if sys.platform == "darwin" else ".cache/aws/jsii")
+    cache = Path(root) if root else home / "package-cache"
+    return not any((cache / "@cdktf" / "provider-aws").glob("*"))
+
+
 def _package_name(provider: str) -> str:
     return f"cdktf_cdktf_provider_{provider}"
 

@@ -39,7 +39,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Naming:
-    """Makes the names of one environment. `owner`: the account, project or subscription that sets it apart worldwide."""
+    """Makes the names of one environment.
+
+    `scope`: usually the tier. `owner`: the account, project or subscription that sets it apart worldwide.
+    """
 
     scope: str
     owner: str
@@ -51,7 +54,7 @@ class Naming:
         in a hash of the whole. Same input, same name, for ever.
         """
         limit = kind.value
-        words = [word for part in (PROJECT, self.scope, *parts) for word in re.split(r"[^a-z0-9]+", part.lower()) if word]
+        words = re.findall(r"[a-z0-9]+", " ".join((PROJECT, self.scope, *parts)).lower())
         whole = limit.separator.join(words)
         suffixes = [_hash(self.owner)] if limit.unique_worldwide else []
         if len(limit.separator.join([whole, *suffixes])) > limit.longest:

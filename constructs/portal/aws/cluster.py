@@ -19,8 +19,8 @@ from cdktf_cdktf_provider_aws.eks_cluster import (
     EksClusterUpgradePolicy,
     EksClusterVpcConfig,
 )
-from constructs import Construct
 
+from constructs import Construct
 from portal.aws.identity import POD_IDENTITY, ServiceRole
 from portal.aws.keys import Keys
 from portal.aws.logs import LogGroup
@@ -28,7 +28,7 @@ from portal.aws.network import Network
 from portal.aws.nodes import NodeGroups
 from portal.kubernetes import contract
 from portal.naming import Kind, Naming
-from portal.spec.clouds import Aws, NodeGroup
+from portal.spec.clouds import Aws, NodeGroup, NodeGroupName
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -50,7 +50,7 @@ class Cluster(Construct):
         network: Network,
         keys: Keys,
         cloud: Aws,
-        groups: Mapping[str, NodeGroup],
+        groups: Mapping[NodeGroupName, NodeGroup],
         kubernetes_version: str,
         tags: Mapping[str, str],
         protected: bool,
@@ -153,9 +153,7 @@ class Cluster(Construct):
             access_scope=EksAccessPolicyAssociationAccessScope(type="cluster"),
         )
 
-    def _node_addons(
-        self, cluster: EksCluster, network: Network, cloud: Aws
-    ) -> Sequence[ITerraformDependable]:
+    def _node_addons(self, cluster: EksCluster, network: Network, cloud: Aws) -> Sequence[ITerraformDependable]:
         """What runs on a node from its first second; without it the node never becomes ready."""
         cni_role = self._pod_role("network-plugin", managed=["AmazonEKS_CNI_Policy"])
         cni = self._addon(
@@ -174,14 +172,19 @@ class Cluster(Construct):
     def _pod_addons(
         self, cluster: EksCluster, keys: Keys, nodes: Sequence[ITerraformDependable]
     ) -> Sequence[ITerraformDependable]:
-        """What runs as ordinary pods, so that it waits for nodes: names, volumes, the metrics that autoscaling reads."""
+        """What runs as ordinary pods and waits for nodes: names, volumes, the metrics that autoscaling reads."""
         volume_role = self._pod_role(
             "volumes",
             managed=["service-role/AmazonEBSCSIDriverPolicy"],
             statements=[
                 {
                     "Effect": "Allow",
-                    "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*"],
+                    "Action": [
+                        "kms:Decrypt",
+                        "kms:DescribeKey",
+                        "kms:GenerateDataKeyWithoutPlaintext",
+                        "kms:ReEncrypt*",
+                    ],
                     "Resource": keys.data.arn,
                 },
                 {

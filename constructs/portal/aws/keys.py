@@ -6,8 +6,8 @@ from typing import Any
 from cdktf import Fn
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
-from constructs import Construct
 
+from constructs import Construct
 from portal.naming import Kind, Naming
 
 Statement = dict[str, Any]
@@ -103,7 +103,10 @@ def used_through(service: str, *, account: str) -> Statement:
 
 
 def used_by_logs(*, account: str, region: str) -> Statement:
-    """Lets CloudWatch Logs encrypt this account's log groups. Source: CloudWatch Logs user guide, "Encrypt log data"."""
+    """Lets CloudWatch Logs encrypt the account's log groups.
+
+    Source: CloudWatch Logs user guide, "Encrypt log data".
+    """
     return {
         "Sid": "LogsEncrypt",
         "Effect": "Allow",

@@ -12,8 +12,8 @@ from cdktf_cdktf_provider_aws.route_table_association import RouteTableAssociati
 from cdktf_cdktf_provider_aws.subnet import Subnet
 from cdktf_cdktf_provider_aws.vpc import Vpc
 from cdktf_cdktf_provider_aws.vpc_ipv4_cidr_block_association import VpcIpv4CidrBlockAssociation
-from constructs import Construct
 
+from constructs import Construct
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
 from portal.aws.logs import LogGroup
@@ -121,9 +121,7 @@ class Network(Construct):
 class FlowLogs(Construct):
     """Accepted and rejected connections of the VPC, in CloudWatch. Source: VPC user guide, "VPC Flow Logs"."""
 
-    def __init__(
-        self, scope: Construct, id: str, *, name: str, vpc_id: str, key: Key, retention_days: int
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, name: str, vpc_id: str, key: Key, retention_days: int) -> None:
         super().__init__(scope, id)
         group = LogGroup(self, "group", name=f"/aws/vpc/{name}", key=key, retention_days=retention_days)
         role = ServiceRole(

@@ -16,14 +16,11 @@ from cdktf_cdktf_provider_aws.launch_template import (
     LaunchTemplateMetadataOptions,
     LaunchTemplateTagSpecifications,
 )
-from constructs import Construct
 
+from constructs import Construct
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
-from portal.spec.clouds import AwsNodes, NodeGroup
-
-WORKLOAD_TYPES = {"system": "system", "application": "application", "memory-optimized": "memory-intensive"}
-"""The guide's `workload-type` label of each node group ("Cluster Configuration")."""
+from portal.spec.clouds import WORKLOAD_TYPES, AwsNodes, NodeGroup, NodeGroupName
 
 AMI_TYPES = {"amd64": "AL2023_x86_64_STANDARD", "arm64": "AL2023_ARM_64_STANDARD"}
 
@@ -45,8 +42,8 @@ class NodeGroups(Construct):
         role: ServiceRole,
         subnet_ids: Sequence[str],
         disk_key: Key,
-        groups: Mapping[str, NodeGroup],
-        machines: Mapping[str, AwsNodes],
+        groups: Mapping[NodeGroupName, NodeGroup],
+        machines: Mapping[NodeGroupName, AwsNodes],
         tags: Mapping[str, str],
         after: Sequence[ITerraformDependable],
     ) -> None:

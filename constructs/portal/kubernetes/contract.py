@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from cdktf import ITerraformDependable
 
+from portal.spec.clouds import WORKLOAD_TYPES, NodeGroupName
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExecAuth:
@@ -51,6 +53,10 @@ class Cluster:
     node_pools: bool = field(metadata={"meaning": "nodes carry the label workload-type of the guide's groups"})
     node_agents: bool = field(metadata={"meaning": "pods may use the host's network, processes and paths"})
     control_plane_scrapable: bool = field(metadata={"meaning": "the scheduler and controllers expose metrics"})
+
+    def nodes(self, group: NodeGroupName) -> dict[str, str]:
+        """Node selector of one of the guide's groups; empty where nodes carry no such label."""
+        return {"workload-type": WORKLOAD_TYPES[group]} if self.node_pools else {}
 
 
 @dataclass(frozen=True, kw_only=True)

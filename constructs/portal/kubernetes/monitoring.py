@@ -23,7 +23,7 @@ def prometheus_values(
     Source: guide, "Prometheus Stack Deployment"; the chart's values.yaml.
     """
     with_alerts = monitoring.level != "basic"
-    nodes = {"workload-type": "system"} if cluster.node_pools else {}
+    nodes = cluster.nodes("system")
     return {
         "fullnameOverride": "prometheus",
         "commonLabels": SELECTED["matchLabels"],
@@ -42,7 +42,10 @@ def prometheus_values(
                     "whenScaled": "Retain",
                 },
                 # All five, or the others fall back to the labels of this release.
-                **{f"{kind}Selector": SELECTED for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")},
+                **{
+                    f"{kind}Selector": SELECTED
+                    for kind in ("serviceMonitor", "podMonitor", "rule", "probe", "scrapeConfig")
+                },
             },
             "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "minAvailable": 1},
         },
@@ -56,7 +59,11 @@ def prometheus_values(
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
                 "resources": _resources(cpu="50m", memory="128Mi"),
             },
-            "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "maxUnavailable": 1, "minAvailable": ""},
+            "podDisruptionBudget": {
+                "enabled": monitoring.level == "enterprise",
+                "maxUnavailable": 1,
+                "minAvailable": "",
+            },
         },
         "grafana": {
             "enabled": with_alerts,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_time.sleep import Sleep
+
 from constructs import Construct
 
 
@@ -15,9 +16,7 @@ class PauseOnDestroy(Construct):
     on destroy. Creating waits for nothing.
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, controllers: Sequence[ITerraformDependable], seconds: int
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, controllers: Sequence[ITerraformDependable], seconds: int) -> None:
         super().__init__(scope, id)
         self.after: tuple[ITerraformDependable, ...] = (
             Sleep(self, "Default", destroy_duration=f"{seconds}s", depends_on=list(controllers)),

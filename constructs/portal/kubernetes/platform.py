@@ -5,8 +5,8 @@ from typing import Any
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_time.provider import TimeProvider
-from constructs import Construct
 
+from constructs import Construct
 from portal.kubernetes import monitoring, portal, postgres, redis
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
@@ -46,16 +46,19 @@ class Platform(Construct):
         connect(self, cluster)
         TimeProvider(self, "time")
 
-        drivers = PauseOnDestroy(self, "volumes-gone", controllers=cluster.ready, seconds=120)
+        # On a cluster that exists already nothing of the cluster goes when this stack does.
+        drivers = (
+            PauseOnDestroy(self, "volumes-gone", controllers=cluster.ready, seconds=120).after if cluster.ready else ()
+        )
         namespaces = Namespaces(
             self,
             "namespaces",
             names=[ns.PORTAL, ns.DATABASE_OPERATOR, ns.CACHE_OPERATOR, ns.MONITORING, *node_agents],
             labels=labels,
             protected=layer.protected,
-            after=drivers.after,
+            after=drivers,
         )
-        storage_class, volumes_ready = self._data_volumes(services, labels, drivers.after)
+        storage_class, volumes_ready = self._data_volumes(services, labels, drivers)
 
         prometheus = self._release(
             "prometheus",
@@ -64,14 +67,17 @@ class Platform(Construct):
             values=monitoring.prometheus_values(
                 monitoring=layer.monitoring, cluster=cluster, storage_class=storage_class, protected=layer.protected
             ),
-            after=[*volumes_ready, *(item for name in (ns.MONITORING, *node_agents) for item in namespaces.ready[name])],
+            after=[
+                *volumes_ready,
+                *(item for name in (ns.MONITORING, *node_agents) for item in namespaces.ready[name]),
+            ],
             holds_data=True,
         )
         database_operator = self._release(
             "database-operator",
             chart=ThirdPartyChart(name=postgres.OPERATOR_CHART),
             namespace=ns.DATABASE_OPERATOR,
-            values=postgres.operator_values(cluster=cluster),
+            values=postgres.operator_values(cluster=cluster, highly_available=layer.tier != "dev"),
             # Its chart brings a PodMonitor, a kind that the Prometheus operator defines.
             after=[*namespaces.ready[ns.DATABASE_OPERATOR], prometheus],
         )
@@ -79,7 +85,7 @@ class Platform(Construct):
             "cache-operator",
             chart=ThirdPartyChart(name=redis.OPERATOR_CHART),
             namespace=ns.CACHE_OPERATOR,
-            values=redis.operator_values(cluster=cluster),
+            values=redis.operator_values(cluster=cluster, highly_available=layer.tier != "dev"),
             after=namespaces.ready[ns.CACHE_OPERATOR],
         )
         operators = PauseOnDestroy(

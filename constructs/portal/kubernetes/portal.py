@@ -1,2 +1,42 @@
-CHART="portal"
-def values(*, apps, cluster): return {}
+"""The portal's two applications."""
+
+from typing import Any
+
+from portal.kubernetes import traffic
+from portal.kubernetes.contract import Cluster
+from portal.spec.workloads import PortalApps, Workload
+
+CHART = "portal"
+
+BACKEND = "backstage-backend"
+"""Label `app` of the backend's pods: the only client of the stores."""
+
+
+def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
+    """Values of chart portal. Database and cache are those of charts postgres-cluster and redis-failover."""
+    return {
+        "domain": apps.domain,
+        "frontend": _workload(apps.frontend),
+        "backend": _workload(apps.backend),
+        "database": {
+            "secret": "postgres-cluster-app",
+            "caSecret": "postgres-cluster-ca",
+            "cluster": "postgres-cluster",
+        },
+        "cache": {
+            "host": "redis-failover-master",
+            "secret": {"name": "redis-failover", "key": "password"},
+            "apps": ["redis-failover", "redis-failover-sentinel"],
+        },
+        # Nothing enters the cluster from outside yet: no namespace may reach the frontend.
+        "network": {"frontendFrom": [], "dnsCidrs": list(traffic.RESOLVERS), "backendToInternet": True},
+        "nodeSelector": cluster.nodes("application"),
+    }
+
+
+def _workload(workload: Workload) -> dict[str, Any]:
+    return {
+        "image": workload.image.reference,
+        "replicas": workload.replicas.model_dump(),
+        "resources": workload.resources.model_dump(),
+    }

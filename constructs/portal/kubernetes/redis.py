@@ -1,4 +1,69 @@
-OPERATOR_CHART="redis-operator"
-CHART="redis-failover"
-def operator_values(*, cluster): return {}
-def failover_values(**k): return {}
+"""Redis in the cluster: the operator, and the portal's cache with Sentinel."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes import traffic
+from portal.kubernetes.contract import Cluster
+from portal.kubernetes.portal import BACKEND
+from portal.spec.versions import OperandImage
+from portal.spec.workloads import Cache
+
+OPERATOR_CHART = "redis-operator"
+CHART = "redis-failover"
+
+
+def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
+    """Values of the operator's chart, which by itself sets no security context."""
+    return {
+        "replicas": 2 if highly_available else 1,
+        "nodeSelector": cluster.nodes("system"),
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
+        "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        # Both from the first day: the one cannot be switched on later in one step, Sentinel over TLS needs the other.
+        "featureGates": {"GenerateConfigInInitContainer": True, "AvoidCommandLinePassword": True},
+    }
+
+
+def failover_values(
+    *,
+    cache: Cache,
+    images: Mapping[str, OperandImage],
+    cluster: Cluster,
+    storage_class: str | None,
+    protected: bool,
+) -> dict[str, Any]:
+    """Values of chart redis-failover. Source: guide, "Redis Cluster Configuration"."""
+    return {
+        "redis": {
+            "replicas": cache.replicas,
+            "image": images["redis"].reference,
+            "resources": {"requests": cache.requests.model_dump(), "limits": cache.limits.model_dump()},
+        },
+        "sentinel": {
+            "replicas": cache.sentinels,
+            "image": images["redis-sentinel"].reference,
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "128Mi"},
+                "limits": {"cpu": "400m", "memory": "512Mi"},
+            },
+        },
+        "exporter": {
+            "image": images["redis-exporter"].reference,
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "100m", "memory": "128Mi"}},
+        },
+        "storage": {"size": f"{cache.storage_gib}Gi", "class": storage_class, "keepAfterDelete": protected},
+        "nodeSelector": cluster.nodes("memory-optimized"),
+        "network": {
+            "clients": [BACKEND],
+            "operatorNamespace": ns.CACHE_OPERATOR,
+            "monitoringNamespace": ns.MONITORING,
+            "dnsCidrs": list(traffic.RESOLVERS),
+        },
+    }

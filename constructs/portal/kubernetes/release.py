@@ -8,8 +8,8 @@ from typing import Any
 
 from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset, Token
 from cdktf_cdktf_provider_helm.release import Release as HelmRelease
-from constructs import Construct
 
+from constructs import Construct
 from portal.kubernetes.own_charts import chart_digest, own_chart
 from portal.spec.versions import Charts
 
@@ -35,8 +35,8 @@ class Release(Construct):
     """A Helm release that waits until it works.
 
     `holds_data`: a failed first install of such a release stays for inspection instead of being rolled back, because
-    rolling back would delete volumes; all others are atomic. `protected`: Terraform refuses to destroy it. `after`: what it
-    needs to start and to be removed.
+    rolling back would delete volumes; all others are atomic. `protected`: Terraform refuses to destroy it. `after`:
+    what it needs to start and to be removed.
     """
 
     def __init__(

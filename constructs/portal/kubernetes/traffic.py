@@ -29,9 +29,9 @@ NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 DNS_PORT = 53
 API_SERVER_PORTS = (443, 6443)
-NODE_LOCAL_DNS = "169.254.20.10/32"
-GKE_DNS = "169.254.169.254/32"
-"""Autopilot's resolver is the metadata server: Cloud DNS for GKE."""
+EVERYWHERE = "0.0.0.0/0"
+RESOLVERS = ("169.254.20.10/32", "169.254.169.254/32")
+"""DNS beside the pods in kube-system: the node-local cache, and on GKE the metadata server (Cloud DNS)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class Flow:
 DNS = Flow(
     name="allow-dns",
     direction="egress",
-    peers=(Peer(namespace="kube-system"), Peer(cidr=NODE_LOCAL_DNS), Peer(cidr=GKE_DNS)),
+    peers=(Peer(namespace="kube-system"), *(Peer(cidr=cidr) for cidr in RESOLVERS)),
     ports=(DNS_PORT,),
     udp=True,
 )
@@ -67,14 +67,14 @@ API_SERVER = Flow(
     name="allow-api-server",
     direction="egress",
     # Managed control planes have no address that is known in advance, and none that a pod selector matches.
-    peers=(Peer(cidr="0.0.0.0/0"),),
+    peers=(Peer(cidr=EVERYWHERE),),
     ports=API_SERVER_PORTS,
 )
 
 
 def webhooks(*ports: int) -> Flow:
     """Calls from the API server, which on a managed control plane come from outside every pod range."""
-    return Flow(name="allow-webhooks", direction="ingress", peers=(Peer(cidr="0.0.0.0/0"),), ports=ports)
+    return Flow(name="allow-webhooks", direction="ingress", peers=(Peer(cidr=EVERYWHERE),), ports=ports)
 
 
 def scraped(*ports: int) -> Flow:

@@ -10,6 +10,13 @@ from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid
 NodeGroupName = Literal["system", "application", "memory-optimized"]
 """The guide's node groups ("Cluster Configuration")."""
 
+WORKLOAD_TYPES: dict[NodeGroupName, str] = {
+    "system": "system",
+    "application": "application",
+    "memory-optimized": "memory-intensive",
+}
+"""The guide's `workload-type` label of each node group."""
+
 
 class NodeGroup(Spec):
     """Bounds of one node group, the same on every cloud that has groups."""
@@ -88,6 +95,7 @@ class GcpCluster(Spec):
     """GKE Autopilot. Its API is reached by a DNS name that Cloud IAM guards, so there is no address list."""
 
     release_channel: Literal["REGULAR", "STABLE", "EXTENDED"]
+    log_retention_days: int = Field(ge=1, le=3650)
 
 
 class Gcp(Spec):
@@ -103,7 +111,10 @@ class Gcp(Spec):
 class AzureCluster(PublicApi):
     """AKS."""
 
-    admin_group: Uuid = Field(description="Object id of the Entra group that administers the cluster.")
+    sku_tier: Literal["Free", "Standard"] = Field(description="Standard: the API server has an uptime agreement.")
+    admin_group: Uuid = Field(
+        description="Object id of the Entra group that administers cluster and keys; the deploying identity is in it."
+    )
     log_retention_days: int = Field(ge=30, le=730)
 
 

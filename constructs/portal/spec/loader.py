@@ -1,12 +1,12 @@
 """Reads data files into models, or raises one error that lists everything wrong with all of them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
 
 from portal.errors import PortalError
 from portal.spec import rules
@@ -75,9 +75,11 @@ class Document:
         """Reads `file`. Raises `PortalError` if it is missing or not YAML."""
         name = f"{file.parent.name}/{file.name}"
         try:
-            return cls(name, yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
+            return cls(name, yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except FileNotFoundError:
-            raise PortalError(f"{name} is missing. Every environment needs its file; git restores a deleted one.") from None
+            raise PortalError(
+                f"{name} is missing. Every environment needs its file; git restores a deleted one."
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise PortalError(f"{name} cannot be read: {error}") from None
         except yaml.YAMLError as error:
@@ -137,32 +139,38 @@ def _problem(error: Any) -> Problem:
     """A pydantic error in this project's words."""
     words: Mapping[str, Callable[[Any], str]] = {
         "missing": lambda _: "is missing",
-        "extra_forbidden": lambda _: "is not a known field; look for a misspelling (make schema gives editors the list)",
+        "extra_forbidden": lambda _: (
+            "is not a known field; look for a misspelling (make schema gives editors the list)"
+        ),
     }
     kind = error["type"]
     say = words.get(kind, lambda e: str(e["msg"])[0].lower() + str(e["msg"])[1:])
     path = tuple(part for part in error["loc"] if part != "[key]")
-    return Problem(path=path, value=error["input"], rule=say(error), show_value=kind not in {"missing", "extra_forbidden"})
+    return Problem(
+        path=path, value=error["input"], rule=say(error), show_value=kind not in {"missing", "extra_forbidden"}
+    )
 
 
 def _what_is_valid(model: type[Spec], data: Any) -> Any:
     """As much of the model as the data gives: rules that need the rest raise AttributeError."""
     if not isinstance(data, dict):
         return None
-    valid = {}
+    valid: dict[str, Any] = {}
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key not in data:
             continue
         try:
-            valid[name] = TypeAdapter(_annotation(field)).validate_python(data[key])
+            valid[name] = _field_adapter(model, name).validate_python(data[key])
         except ValidationError:
             if isinstance(field.annotation, type) and issubclass(field.annotation, Spec):
                 valid[name] = _what_is_valid(field.annotation, data[key])
     return model.model_construct(**valid)
 
 
-def _annotation(field: FieldInfo) -> Any:
-    from typing import Annotated
-
-    return Annotated[field.annotation, field]
+@cache
+def _field_adapter(model: type[Spec], name: str) -> TypeAdapter[Any]:
+    """Validates one field alone, as the model would."""
+    field = model.model_fields[name]
+    annotation: Any = Annotated[field.annotation, name, *field.metadata]  # Annotated needs at least one item.
+    return TypeAdapter(annotation)

@@ -141,7 +141,9 @@ def _ranges(cloud: str, network: Network) -> Iterator[Problem]:
             rule = f"must be between /{largest} and /{smallest}, so that zones, nodes and pods at full scale fit"
             yield Problem(path=(*place, field), value=cidr, rule=rule)
         if not cidr.is_private and not cidr.subnet_of(IPv4Network("100.64.0.0/10")):
-            yield Problem(path=(*place, field), value=cidr, rule="must be private (RFC 1918) or shared (RFC 6598) space")
+            yield Problem(
+                path=(*place, field), value=cidr, rule="must be private (RFC 1918) or shared (RFC 6598) space"
+            )
     for earlier, later in combinations(sizes, 2):
         a, b = getattr(network, earlier), getattr(network, later)
         if a.overlaps(b):
@@ -196,7 +198,7 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
 
 
 def routed_ranges_are_apart(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
-    """Across files: networks that can reach each other have different ranges. Yields (name of the file's tier, problem)."""
+    """Across files: networks that can reach each other have different ranges. Yields (tier of the file, problem)."""
     for (earlier, a), (later, b) in combinations(environments.items(), 2):
         for cloud in ("aws", "gcp", "azure"):
             ours, theirs = getattr(b.clouds, cloud).network, getattr(a.clouds, cloud).network

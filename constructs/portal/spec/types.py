@@ -23,7 +23,9 @@ def _parse_cidr(value: Any) -> IPv4Network:
             raise ValueError
         network = ip_network(value)
     except (ValueError, TypeError):
-        raise PydanticCustomError("cidr", "must be an IPv4 network with no host bits set, such as 10.0.0.0/16") from None
+        raise PydanticCustomError(
+            "cidr", "must be an IPv4 network with no host bits set, such as 10.0.0.0/16"
+        ) from None
     if not isinstance(network, IPv4Network):
         raise PydanticCustomError("cidr", "must be an IPv4 network; the platform has no IPv6 ranges")
     return network
@@ -63,9 +65,7 @@ Repository = Annotated[
 ]
 """Registry and path of an image, with neither tag nor digest."""
 
-DomainName = Annotated[
-    str, *_pattern(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", "portal.example.com")
-]
+DomainName = Annotated[str, *_pattern(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$", "portal.example.com")]
 """A fully qualified host name without the trailing dot (RFC 1123)."""
 
 Name = Annotated[str, *_pattern(r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$", "portal-prod")]

@@ -63,7 +63,8 @@ class Database(Spec):
     instances: Literal[1, 3] = Field(description="1: a single instance. 3: a primary and two replicas, one a zone.")
     storage_gib: int = Field(ge=10, le=16384)
     wal_storage_gib: int = Field(ge=5, le=1024)
-    resources: Resources
+    requests: Resources
+    limits: Resources
 
 
 class Cache(Spec):
@@ -73,7 +74,8 @@ class Cache(Spec):
     replicas: Literal[1, 3]
     sentinels: Literal[1, 3]
     storage_gib: int = Field(ge=1, le=1024)
-    resources: Resources
+    requests: Resources
+    limits: Resources
 
 
 class DataStores(Spec):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from cdktf import TerraformStack
-from constructs import Construct, Node
 
+from constructs import Construct, Node
 from portal.errors import PortalError
 
 
@@ -19,6 +19,8 @@ class PortalStack(TerraformStack):
     def __init__(self, scope: Construct, id: str) -> None:
         super().__init__(scope, id)
         self._paths: dict[str, str] = {}
+        # The oldest that knows every argument used here. Terraform itself says so to whoever has an older one.
+        self.add_override("terraform.required_version", ">= 1.11.0")
 
     def _allocate_logical_id(self, tf_element: Any) -> str:
         # cdktf passes an element, or for an asset's folder only the node of it.

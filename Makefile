@@ -1,0 +1,115 @@
+# The few commands that a person types. Each sets up what it needs inside the checkout, once.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+STACK ?=
+FORGET ?=
+
+PIPENV := .tools/pipenv/bin/pipenv
+VENV := .venv/bin
+PORTAL := PYTHONPATH=constructs $(VENV)/python -m portal
+PIPENV_VERSION := 2026.10.3
+
+# Environments live in the checkout, whatever virtual environment the shell is in.
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export PIPENV_VERBOSITY := -1
+# Terraform's and cdktf's calls home would cost time and, behind a firewall, minutes.
+export CHECKPOINT_DISABLE := 1
+# jsii greets every start on Node 20 with a banner about its end of life.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+PYTHON_READY := .venv/.ready
+NODE_READY := node_modules/.ready
+
+.PHONY: help
+help: ## Show this list
+	@echo "make TARGET [STACK=prod-aws]"; echo
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+
+.PHONY: synth
+synth: setup ## Synthesize every stack and show a table (STACK=name: that stack by construct)
+	@$(PORTAL) synth $(STACK)
+
+.PHONY: test
+test: setup ## Run the tests, without those marked slow
+	@bin/prerequisites terraform
+	@$(VENV)/python -m pytest -m "not slow"
+
+.PHONY: test-all
+test-all: setup ## Run all tests
+	@bin/prerequisites terraform
+	@$(VENV)/python -m pytest
+
+.PHONY: lint
+lint: setup ## ruff and mypy
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+
+.PHONY: addresses
+addresses: setup ## Bring the address ledger up to date (FORGET=address: let go of one that holds data)
+	@$(PORTAL) synth > /dev/null
+	@$(PORTAL) addresses $(addprefix --forget ,$(FORGET))
+
+.PHONY: preflight
+preflight: setup ## List what stands between a stack and its deploy (STACK=name)
+	@$(PORTAL) preflight $(STACK)
+
+.PHONY: accept
+accept: setup ## Put every stack through the real providers, offline and without an account (STACK=name: one)
+	@bin/prerequisites terraform
+	@$(PORTAL) synth > /dev/null
+	@$(PORTAL) accept $(STACK)
+
+.PHONY: bundle
+bundle: setup ## List every chart, image and provider with version and digest
+	@$(PORTAL) synth > /dev/null
+	@$(PORTAL) bundle
+
+.PHONY: schema
+schema: setup ## Write the JSON Schemas of the environment files
+	@$(PORTAL) schema
+
+.PHONY: bench
+bench: setup ## Measure synthesis, fast and eager bindings side by side (minutes)
+	@$(PORTAL) bench
+
+.PHONY: tools
+tools: ## Build helm and kubeconform into .tools/bin (some minutes, once)
+	@bin/prerequisites go
+	@cd tools && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../.tools/bin/ \
+		helm.sh/helm/v4/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform
+
+.PHONY: setup
+setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
+
+$(PIPENV):
+	@PYTHON=$(PYTHON) bin/prerequisites
+	@echo "Installing pipenv $(PIPENV_VERSION) into .tools/ ..."
+	@$(PYTHON) -m venv .tools/pipenv
+	@.tools/pipenv/bin/pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION)
+
+$(PYTHON_READY): Pipfile.lock | $(PIPENV)
+	@echo "Installing Python packages into .venv/ (a minute or two) ..."
+	@$(PIPENV) --python $(PYTHON) sync --dev > .tools/pipenv.log 2>&1 || { tail -n 20 .tools/pipenv.log >&2; exit 2; }
+	@touch $@
+
+$(NODE_READY): package-lock.json
+	@bin/prerequisites
+	@echo "Installing cdktf-cli into node_modules/ ..."; mkdir -p .tools
+	@npm ci --no-progress > .tools/npm.log 2>&1 || { tail -n 20 .tools/npm.log >&2; exit 2; }
+	@touch $@
+
+.PHONY: lock
+lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock
+	@$(PIPENV) lock
+	@$(PYTHON) bin/unbind-lock
+
+.PHONY: clean
+clean: ## Remove everything that make created
+	rm -rf .venv .tools node_modules cdktf.out

@@ -1,0 +1,41 @@
+"""`python -m portal`: the commands behind the Makefile."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from portal.commands import COMMANDS
+from portal.errors import PortalError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 done, 1 the answer is no, 2 the question was wrong."""
+    parser = argparse.ArgumentParser(
+        prog="portal",
+        description="Commands of the portal platform. make runs them: `make help` lists the targets.",
+        epilog="Exit codes: 0 done; 1 the answer is no; 2 wrong input or a missing tool; 130 interrupted.",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(
+            command.NAME,
+            help=command.HELP,
+            description=command.HELP,
+            epilog=f"Example: {command.EXAMPLE}",
+        )
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run)
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except PortalError as error:
+        print(error, file=sys.stderr)
+        return PortalError.EXIT_CODE
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The address ledger: every Terraform address that a stack has had, so that none changes unseen.
+
+A changed address means that Terraform destroys what is there and makes it anew. For what holds data that must never
+happen by accident: the ledger refuses it unless `moves.yaml` says where the resource went.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from portal.synthesis import ROOT, resources
+
+LEDGER = ROOT / "tests" / "addresses"
+
+STATEFUL_TYPES = frozenset(
+    {
+        "aws_cloudwatch_log_group",
+        "aws_eks_cluster",
+        "aws_kms_key",
+        "azurerm_key_vault",
+        "azurerm_key_vault_key",
+        "azurerm_kubernetes_cluster",
+        "azurerm_log_analytics_workspace",
+        "azurerm_resource_group",
+        "google_container_cluster",
+        "google_kms_crypto_key",
+        "google_kms_key_ring",
+        # Removing a release removes what its custom resources hold, removing a namespace removes its volumes.
+        "helm_release",
+        "kubernetes_namespace_v1",
+    }
+)
+"""Types whose destruction loses data, keys, logs or a whole cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How a stack's addresses differ from its ledger."""
+
+    added: tuple[str, ...]
+    vanished: tuple[str, ...]
+    lost: tuple[str, ...]
+    """Of the vanished ones, those that hold data and were not moved."""
+
+
+def ledger_file(stack: str, folder: Path = LEDGER) -> Path:
+    return folder / f"{stack}.txt"
+
+
+def recorded(stack: str, folder: Path = LEDGER) -> list[str]:
+    """The addresses in a stack's ledger; none for a new stack."""
+    file = ledger_file(stack, folder)
+    return file.read_text(encoding="utf-8").split() if file.exists() else []
+
+
+def current(document: dict[str, Any]) -> list[str]:
+    """The addresses of a synthesized stack, sorted."""
+    return sorted(resource.address for resource in resources(document))
+
+
+def compare(before: list[str], document: dict[str, Any]) -> Change:
+    """What changed since the ledger was written, with the moves of the stack's JSON taken into account."""
+    now = current(document)
+    moved = {move["from"] for move in document.get("moved", ())}
+    vanished = tuple(address for address in before if address not in set(now))
+    return Change(
+        added=tuple(address for address in now if address not in set(before)),
+        vanished=vanished,
+        lost=tuple(a for a in vanished if a.split(".")[0] in STATEFUL_TYPES and a not in moved),
+    )
+
+
+def complaints(stack: str, change: Change) -> Iterator[str]:
+    """What a reviewer has to decide about a change, one line for each address."""
+    for address in change.lost:
+        yield (
+            f"{stack}: {address} holds data and would be destroyed. If its construct was renamed, record the move in "
+            f"constructs/portal/moves.yaml; if it is to go for good, run: make addresses FORGET={address}"
+        )
+    for address in sorted(set(change.vanished) - set(change.lost)):
+        yield f"{stack}: {address} is gone; if that is meant, run: make addresses"
+    for address in change.added:
+        yield f"{stack}: {address} is new; run: make addresses"

@@ -1,0 +1,26 @@
+"""One module a command: `NAME`, `HELP`, `EXAMPLE`, `configure(parser)` and `run(options) -> exit code`."""
+
+from argparse import ArgumentParser, Namespace
+from typing import Protocol
+
+from portal.commands import addresses, bench, bundle, preflight, schema, synth
+
+
+class Command(Protocol):
+    """What every module of this package offers."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def HELP(self) -> str: ...
+
+    @property
+    def EXAMPLE(self) -> str: ...
+
+    def configure(self, parser: ArgumentParser) -> None: ...
+
+    def run(self, options: Namespace) -> int: ...
+
+
+COMMANDS: tuple[Command, ...] = (synth, addresses, preflight, bundle, schema, bench)

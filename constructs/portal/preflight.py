@@ -1,0 +1,34 @@
+"""What has to be true before a deploy and that no test of the code can know."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network
+
+from portal.spec.clouds import PublicApi
+from portal.spec.environment import Environment, KubernetesLayer
+
+DOCUMENTATION_RANGES = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
+"""RFC 5737: addresses that belong to nobody."""
+
+
+def layer_blockers(layer: KubernetesLayer) -> Iterator[str]:
+    """Reasons not to deploy that every stack of a tier shares."""
+    for name in ("frontend", "backend"):
+        image = getattr(layer.portal, name).image
+        if image.example:
+            yield (
+                f"portal.{name}.image is an example: push the image, put its digest there and remove `example: true`"
+            )
+    if layer.portal.domain.endswith(".example.com"):
+        yield f"portal.domain = {layer.portal.domain} is reserved for documentation (RFC 2606): put your own"
+
+
+def cloud_blockers(environment: Environment, cloud: str) -> Iterator[str]:
+    """Reasons not to deploy that come from one cloud's block."""
+    cluster = getattr(environment.clouds, cloud).cluster
+    if isinstance(cluster, PublicApi):
+        for cidr in cluster.api_allowed_cidrs:
+            if any(cidr.subnet_of(example) for example in DOCUMENTATION_RANGES):
+                yield (
+                    f"clouds.{cloud}.cluster.api_allowed_cidrs has {cidr}, reserved for documentation (RFC 5737): "
+                    "put the networks of your people and runners, or nobody can install the releases"
+                )
