@@ -96,7 +96,7 @@ $(PIPENV):
 
 $(PYTHON_READY): Pipfile.lock | $(PIPENV)
 	@echo "Installing Python packages into .venv/ (a minute or two) ..."
-	@$(PIPENV) --python $(PYTHON) sync --dev > .tools/pipenv.log 2>&1 || { tail -n 20 .tools/pipenv.log >&2; exit 2; }
+	@$(PIPENV) --python $$($(PYTHON) -c 'import sys; print(sys.executable)') sync --dev > .tools/pipenv.log 2>&1 || { tail -n 20 .tools/pipenv.log >&2; exit 2; }
 	@touch $@
 
 $(NODE_READY): package-lock.json

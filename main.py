@@ -8,14 +8,18 @@ sys.path.insert(0, str(ROOT / "constructs"))
 
 from portal import bindings  # noqa: E402
 from portal.errors import PortalError  # noqa: E402
+from portal.prerequisites import check_node  # noqa: E402
 
 
 def main() -> int:
     """Synthesizes every stack. Returns the exit code: 0, or 2 with one message on standard error."""
-    bindings.install()
-    from portal.app import synthesize  # noqa: PLC0415  (imports cdktf, which bindings has to precede)
-
     try:
+        check_node()
+        if bindings.first_run():
+            print(bindings.FIRST_RUN_NOTICE, file=sys.stderr)
+        bindings.install()
+        from portal.app import synthesize  # noqa: PLC0415  (imports cdktf, which the bindings precede)
+
         synthesize(ROOT / "environments")
     except PortalError as error:
         print(error, file=sys.stderr)

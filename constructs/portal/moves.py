@@ -23,8 +23,8 @@ class Move(Spec):
     """A construct that was `origin` and is now `to`, in the stacks whose names match `stacks`."""
 
     stacks: str
-    origin: ConstructPath = Field(alias="from", pattern=r"^[^/].*[^/]$")
-    to: ConstructPath = Field(pattern=r"^[^/].*[^/]$")
+    origin: ConstructPath = Field(alias="from", pattern=r"^[^/]+(/[^/]+)*$")
+    to: ConstructPath = Field(pattern=r"^[^/]+(/[^/]+)*$")
 
     def before(self, path: ConstructPath) -> ConstructPath | None:
         """What `path` was called before this move; None if the move does not concern it."""

@@ -35,7 +35,7 @@ def pod_subnets(cidr: IPv4Network, zones: Sequence[str]) -> dict[str, IPv4Networ
 
 @dataclass(frozen=True, kw_only=True)
 class RegionalSubnets:
-    """Ranges of subnets that span the zones of a region (Azure)."""
+    """Ranges of subnets that span the zones of a region (Azure, Google Cloud)."""
 
     nodes: IPv4Network
     data: IPv4Network

@@ -11,7 +11,7 @@ from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, Kuberne
 from constructs import Construct
 from portal.kubernetes.contract import Cluster, KubeconfigAccess
 
-CREDENTIAL_API = "client.authentication.k8s.io/v1"
+CREDENTIAL_API = "client.authentication.k8s.io"
 
 
 def connect(scope: Construct, cluster: Cluster) -> None:
@@ -27,12 +27,13 @@ def connect(scope: Construct, cluster: Cluster) -> None:
         return
     ca = None if access.ca is None else Fn.base64decode(access.ca)
     command, args = access.auth.command, list(access.auth.args)
+    api_version = f"{CREDENTIAL_API}/{access.auth.api_version}"
     KubernetesProvider(
         scope,
         "kubernetes",
         host=access.host,
         cluster_ca_certificate=ca,
-        exec=[KubernetesProviderExec(api_version=CREDENTIAL_API, command=command, args=args)],
+        exec=[KubernetesProviderExec(api_version=api_version, command=command, args=args)],
     )
     HelmProvider(
         scope,
@@ -40,6 +41,6 @@ def connect(scope: Construct, cluster: Cluster) -> None:
         kubernetes=HelmProviderKubernetes(
             host=access.host,
             cluster_ca_certificate=ca,
-            exec=HelmProviderKubernetesExec(api_version=CREDENTIAL_API, command=command, args=args),
+            exec=HelmProviderKubernetesExec(api_version=api_version, command=command, args=args),
         ),
     )

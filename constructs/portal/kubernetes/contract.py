@@ -5,6 +5,7 @@ Nothing in this package asks which cloud it is on; what differs is a field here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cdktf import ITerraformDependable
 
@@ -15,11 +16,14 @@ from portal.spec.clouds import WORKLOAD_TYPES, NodeGroupName
 class ExecAuth:
     """A command that prints a short-lived token, so that no credential is stored anywhere.
 
+    `api_version`: of the answer. Clients refuse one that differs from what they were told to expect.
+
     Source: Kubernetes, "Authenticating", client-go credential plugins.
     """
 
     command: str
     args: tuple[str, ...]
+    api_version: Literal["v1", "v1beta1"] = "v1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,11 +59,7 @@ def prometheus_values(
                 "alertmanagerConfigMatcherStrategy": {"type": "None"},
                 "resources": _resources(cpu="50m", memory="128Mi"),
             },
-            "podDisruptionBudget": {
-                "enabled": monitoring.level == "enterprise",
-                "maxUnavailable": 1,
-                "minAvailable": "",
-            },
+            "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "minAvailable": 2},
         },
         "grafana": {
             "enabled": with_alerts,

@@ -11,6 +11,10 @@ CHART = "portal"
 BACKEND = "backstage-backend"
 """Label `app` of the backend's pods: the only client of the stores."""
 
+DATABASE = "postgres-cluster"
+CACHE = "redis-failover"
+"""The releases of the stores, after which their Secrets, Services and pods are named."""
+
 
 def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
     """Values of chart portal. Database and cache are those of charts postgres-cluster and redis-failover."""
@@ -24,9 +28,9 @@ def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
             "cluster": "postgres-cluster",
         },
         "cache": {
-            "host": "redis-failover-master",
-            "secret": {"name": "redis-failover", "key": "password"},
-            "apps": ["redis-failover", "redis-failover-sentinel"],
+            "host": f"{CACHE}-master",
+            "secret": {"name": CACHE, "key": "password"},
+            "apps": [CACHE, f"{CACHE}-sentinel"],
         },
         # Nothing enters the cluster from outside yet: no namespace may reach the frontend.
         "network": {"frontendFrom": [], "dnsCidrs": list(traffic.RESOLVERS), "backendToInternet": True},

@@ -6,12 +6,12 @@ from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.monitoring import SELECTED
-from portal.kubernetes.portal import BACKEND
+from portal.kubernetes.portal import BACKEND, DATABASE
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Database
 
 OPERATOR_CHART = "cloudnative-pg"
-CHART = "postgres-cluster"
+CHART = DATABASE
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import Any
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
-from portal.kubernetes.portal import BACKEND
+from portal.kubernetes.portal import BACKEND, CACHE
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Cache
 
 OPERATOR_CHART = "redis-operator"
-CHART = "redis-failover"
+CHART = CACHE
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

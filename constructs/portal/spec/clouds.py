@@ -99,11 +99,10 @@ class GcpCluster(Spec):
 
 
 class Gcp(Spec):
-    """One environment on Google Cloud, in a project of its own."""
+    """One environment on Google Cloud, in a project of its own. Autopilot spreads over the region's zones by itself."""
 
     project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", examples=["example-portal-prod"])
     region: str = Field(pattern=r"^[a-z]+-[a-z]+\d+$", examples=["europe-west1"])
-    zones: Annotated[Several[str], Field(min_length=3, max_length=3)]
     network: Network
     cluster: GcpCluster
 

@@ -102,11 +102,6 @@ def aws_zones_are_in_the_region(environment: Environment) -> Iterator[Problem]:
     yield from _zones("aws", aws.zones, f"{aws.region} and one letter", re.escape(aws.region) + "[a-z]")
 
 
-def gcp_zones_are_in_the_region(environment: Environment) -> Iterator[Problem]:
-    gcp = environment.clouds.gcp
-    yield from _zones("gcp", gcp.zones, f"{gcp.region}- and one letter", re.escape(gcp.region) + "-[a-z]")
-
-
 def azure_zones_differ(environment: Environment) -> Iterator[Problem]:
     yield from _zones("azure", environment.clouds.azure.zones, "1, 2 or 3", "[123]")
 
@@ -187,7 +182,6 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     aws_nodes_match,
     azure_nodes_match,
     aws_zones_are_in_the_region,
-    gcp_zones_are_in_the_region,
     azure_zones_differ,
     aws_ranges_are_apart,
     gcp_ranges_are_apart,

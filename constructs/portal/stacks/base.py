@@ -1,5 +1,7 @@
 """What all stacks share: readable, permanent addresses."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from cdktf import TerraformStack
@@ -27,15 +29,29 @@ class PortalStack(TerraformStack):
         path: str = tf_element.path if isinstance(tf_element, Node) else tf_element.node.path
         id = logical_id(path)
         if self._paths.setdefault(id, path) != path:
-            raise AddressCollisionError(id=id, paths=(self._paths[id], path))
+            raise AddressCollisionError(f"{COLLISION}{self._paths[id]} and {path} would both be {id}. Rename one.")
         return id
+
+
+COLLISION = "Two constructs would share a Terraform address: "
 
 
 class AddressCollisionError(PortalError):
     """Two constructs whose paths join to one Terraform id."""
 
-    def __init__(self, *, id: str, paths: tuple[str, str]) -> None:
-        super().__init__(f"{paths[0]} and {paths[1]} would both be {id} in Terraform; rename one of the constructs.")
+
+@contextmanager
+def address_collisions() -> Iterator[None]:
+    """Around building and synthesizing stacks: raises `AddressCollisionError` as itself.
+
+    jsii carries an error through its Node process as text and brings it back as a RuntimeError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error).startswith(COLLISION):
+            raise AddressCollisionError(str(error)) from None
+        raise
 
 
 def logical_id(path: str) -> str:

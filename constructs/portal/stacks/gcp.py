@@ -1,0 +1,72 @@
+"""One tier on Google Cloud, whole: the table of contents of such an environment."""
+
+from cdktf_cdktf_provider_google.provider import GoogleProvider
+
+from constructs import Construct
+from portal import backends
+from portal.gcp.cluster import Cluster
+from portal.gcp.keys import Keys
+from portal.gcp.logs import Logs
+from portal.gcp.network import Network
+from portal.gcp.services import Services
+from portal.kubernetes.contract import CloudServices
+from portal.kubernetes.platform import Platform
+from portal.naming import Naming
+from portal.spec.environment import Environment
+from portal.spec.versions import Versions
+from portal.stacks.base import PortalStack
+from portal.tagging import tags
+
+
+class GcpEnvironment(PortalStack):
+    """An environment on Google Cloud, in a project of its own. Depends on no other stack."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, versions: Versions) -> None:
+        super().__init__(scope, id)
+        cloud = environment.clouds.gcp
+        naming = Naming(scope=environment.tier, owner=cloud.project)
+        labels = tags(stack=id, layer=environment)
+        backends.gcs(self, name=id, cloud=cloud)
+        google = GoogleProvider(self, "google", project=cloud.project, region=cloud.region)
+        # As an argument, cdktf would write the hyphens of its keys as underscores.
+        google.add_override("default_labels", labels)
+
+        services = Services(self, "services")
+        keys = Keys(
+            self,
+            "keys",
+            naming=naming,
+            project=cloud.project,
+            region=cloud.region,
+            protected=environment.protected,
+            after=services.enabled,
+        )
+        logs = Logs(
+            self,
+            "logs",
+            project=cloud.project,
+            retention_days=cloud.cluster.log_retention_days,
+            after=services.enabled,
+        )
+        network = Network(self, "network", naming=naming, cloud=cloud, after=services.enabled)
+        cluster = Cluster(
+            self,
+            "cluster",
+            naming=naming,
+            network=network,
+            keys=keys,
+            logs=logs,
+            cloud=cloud,
+            kubernetes_version=versions.kubernetes.version,
+            protected=environment.protected,
+            after=services.enabled,
+        )
+        Platform(
+            self,
+            "platform",
+            cluster=cluster.contract,
+            services=CloudServices(volumes=cluster.volumes),
+            layer=environment,
+            versions=versions,
+            labels=labels,
+        )

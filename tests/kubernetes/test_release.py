@@ -1,0 +1,120 @@
+"""Helm releases: how each is made, and that what it is told has a place in its chart."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from cdktf import App, TerraformVariable
+
+from portal.app import stacks
+from portal.kubernetes.release import encode_values, merged
+from portal.spec.loader import load_environments
+from portal.spec.versions import Versions, load_versions
+from portal.stacks.base import PortalStack
+from tests.conftest import ROOT, StackOf
+from tests.synthesized import helm_values
+
+EVERY_STACK = tuple(stacks(load_environments(ROOT / "environments"), load_versions()))
+
+THIRD_PARTY = ("cloudnative-pg", "redis-operator", "kube-prometheus-stack")
+
+
+def paths(values: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        yield from paths(value, (*place, key)) if isinstance(value, Mapping) and value else [(*place, key)]
+
+
+def has_place(path: tuple[str, ...], chart: Mapping[str, Any]) -> bool:
+    """Whether the chart's defaults know the path, or leave one of its ancestors open."""
+    node: Any = chart["keys"]
+    for key in path:
+        if node == "open":
+            return True
+        if not isinstance(node, Mapping) or key not in node:
+            return ".".join(path) in chart["template_only"]
+        node = node[key]
+    return True
+
+
+def key_tree(name: str) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "charts" / f"{name}.json").read_text())
+    return tree
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_every_value_path_exists_in_the_chart(stack: StackOf, name: str) -> None:
+    for chart in THIRD_PARTY:
+        tree = key_tree(chart)
+        lost = [".".join(path) for path in paths(stack(name).values(chart)) if not has_place(path, tree)]
+        assert lost == [], chart
+
+
+def test_a_value_without_a_place_is_noticed() -> None:
+    assert not has_place(("replicaCuont",), key_tree("cloudnative-pg"))
+    assert not has_place(("prometheus", "prometheusSpec", "retenton"), key_tree("kube-prometheus-stack"))
+
+
+def test_key_trees_are_of_the_versions_in_use(versions: Versions) -> None:
+    for chart in THIRD_PARTY:
+        assert key_tree(chart)["version"] == versions.charts.releases[chart].version
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_the_six_releases_are_there(stack: StackOf, name: str) -> None:
+    assert set(stack(name).releases) == {*THIRD_PARTY, "portal", "postgres-cluster", "redis-failover"}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_third_party_charts_are_pinned_and_own_charts_travel_with_the_stack(
+    stack: StackOf, name: str, versions: Versions
+) -> None:
+    synthesized = stack(name)
+    for release, resource in synthesized.releases.items():
+        if release in THIRD_PARTY:
+            assert resource["version"] == versions.charts.releases[release].version
+            assert resource["repository"] == versions.charts.releases[release].repository
+        else:
+            assert resource["chart"].startswith("assets/")
+            chart = synthesized.file.parent / resource["chart"]
+            assert (chart / "Chart.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_a_failed_install_is_rolled_back_unless_that_would_delete_data(stack: StackOf, name: str) -> None:
+    kept = {release for release, resource in stack(name).releases.items() if not resource["atomic"]}
+    assert kept == {"postgres-cluster", "redis-failover", "kube-prometheus-stack"}
+    for resource in stack(name).releases.values():
+        assert resource["timeout"] >= 600
+        assert resource["wait"] is True
+        assert resource["lint"] is True
+
+
+def test_a_mirror_takes_the_place_of_every_repository(versions: Versions) -> None:
+    mirrored = versions.charts.model_copy(update={"mirror": "oci://mirror.example.com/charts"})
+    assert {mirrored.repository_of(name) for name in mirrored.releases} == {"oci://mirror.example.com/charts"}
+
+
+def test_literal_dollar_braces_stay_literal() -> None:
+    values = {"query": 'rate(x{a="${HOST}"}[5m])', "if": "%{if true}", "plain": 'say "yes"\nand no', "list": [1, True]}
+    text = encode_values(values)
+    assert "$${HOST}" in text
+    assert "%%{if true}" in text
+    assert helm_values(text) == values
+
+
+def test_a_reference_is_encoded_by_terraform(tmp_path: Any) -> None:
+    stack = PortalStack(App(outdir=str(tmp_path)), "references")
+    variable = TerraformVariable(stack, "name", type="string")
+    stack.add_override("output.values.value", encode_values({"host": variable.string_value, "port": 5432}))
+    stack.node.root.synth()  # type: ignore[attr-defined]
+    document = json.loads((tmp_path / "stacks" / "references" / "cdk.tf.json").read_text())
+    text = document["output"]["values"]["value"]
+    assert '"host": ${jsonencode(var.name)}' in text
+    assert helm_values(text) == {"host": "<var.name>", "port": 5432}
+
+
+def test_overrides_win_key_by_key_and_replace_lists() -> None:
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 1}
+    assert merged(base, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 1}

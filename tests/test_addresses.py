@@ -1,0 +1,81 @@
+"""The address ledger: a resource that holds data does not lose its address unseen."""
+
+from typing import Any
+
+import pytest
+
+from portal import __main__ as cli
+from portal.addresses import STATEFUL_TYPES, compare, complaints, current, recorded
+from portal.commands import addresses as command
+from tests.conftest import StackOf
+from tests.kubernetes.test_release import EVERY_STACK
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_the_ledger_is_current(stack: StackOf, name: str) -> None:
+    assert list(complaints(name, compare(recorded(name), stack(name).document))) == []
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_addresses_are_construct_paths(stack: StackOf, name: str) -> None:
+    for resource in stack(name).resources.values():
+        parts = [part for part in resource.path.split("/")[1:] if part != "Default"]
+        assert resource.address == f"{resource.type}.{'_'.join(parts)}"
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_whatever_terraform_may_not_destroy_counts_as_stateful(stack: StackOf, name: str) -> None:
+    for resource in stack(name).resources.values():
+        if (resource.get("lifecycle") or {}).get("prevent_destroy"):
+            assert resource.type in STATEFUL_TYPES, resource.address
+
+
+def document(*addresses: str, moved: list[dict[str, str]] | None = None) -> dict[str, Any]:
+    resource: dict[str, dict[str, Any]] = {}
+    for address in addresses:
+        type, _, name = address.partition(".")
+        resource.setdefault(type, {})[name] = {"//": {"metadata": {"path": f"stack/{name}"}}}
+    return {"resource": resource, **({"moved": moved} if moved else {})}
+
+
+def test_a_lost_store_is_named_with_both_ways_out() -> None:
+    change = compare(["aws_kms_key.old", "aws_subnet.gone"], document("aws_kms_key.new"))
+    assert change.lost == ("aws_kms_key.old",)
+    lines = list(complaints("prod-aws", change))
+    assert "record the move in constructs/portal/moves.yaml" in lines[0]
+    assert "make addresses FORGET=aws_kms_key.old" in lines[0]
+    assert lines[1:] == [
+        "prod-aws: aws_subnet.gone is gone; if that is meant, run: make addresses",
+        "prod-aws: aws_kms_key.new is new; run: make addresses",
+    ]
+
+
+def test_a_moved_store_is_not_lost() -> None:
+    moved = [{"from": "aws_kms_key.old", "to": "aws_kms_key.new"}]
+    assert compare(["aws_kms_key.old"], document("aws_kms_key.new", moved=moved)).lost == ()
+
+
+@pytest.fixture
+def ledger(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A ledger of one stack, `here`, whose synthesis has lost a key."""
+    monkeypatch.setattr(command, "stack_names", lambda: ["here"])
+    monkeypatch.setattr(command, "read_stack", lambda _: document("aws_subnet.a"))
+    monkeypatch.setattr(command, "recorded", lambda name: recorded(name, tmp_path))
+    monkeypatch.setattr(command, "ledger_file", lambda name: tmp_path / f"{name}.txt")
+    (tmp_path / "here.txt").write_text("aws_kms_key.precious\naws_subnet.a\n")
+    return tmp_path / "here.txt"
+
+
+def test_the_command_does_not_forget_data(ledger: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["addresses"]) == 1
+    assert "aws_kms_key.precious holds data" in capsys.readouterr().err
+    assert "aws_kms_key.precious" in ledger.read_text()
+
+
+def test_the_command_forgets_what_it_is_told_to(ledger: Any) -> None:
+    assert cli.main(["addresses", "--forget", "aws_kms_key.precious"]) == 0
+    assert ledger.read_text() == "aws_subnet.a\n"
+
+
+def test_addresses_of_a_stack_are_sorted() -> None:
+    assert current(document("b_b.x", "a_a.y")) == ["a_a.y", "b_b.x"]

@@ -1,0 +1,112 @@
+"""Fast bindings: the same output as the plain ones, and a fallback where the packages look otherwise."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from portal import bindings
+from tests.conftest import ROOT
+
+
+def python(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Runs code in a new interpreter at the root of the project, with nothing set up."""
+    plain = {k: v for k, v in os.environ.items() if k not in {"NODE_OPTIONS", bindings.EAGER_SWITCH}}
+    return subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'constructs')\n{code}"],
+        cwd=ROOT,
+        env=plain | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_one_resource_loads_one_module() -> None:
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "from cdktf_cdktf_provider_aws.vpc import Vpc\n"
+        "print(sum(name.startswith('cdktf_cdktf_provider_aws.') for name in sys.modules))"
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) <= 5
+
+
+def test_a_package_that_looks_otherwise_is_left_alone_with_one_warning(tmp_path: Path) -> None:
+    done = python(
+        "from portal import bindings\n"
+        "bindings.PROVIDERS = (*bindings.PROVIDERS, 'nowhere')\n"
+        "bindings.install()\n"
+        "print('cdktf_cdktf_provider_nowhere' in sys.modules)"
+    )
+    assert done.returncode == 0
+    assert done.stdout == "False\n"
+    assert done.stderr.count("Warning") == 1
+    assert "cdktf_cdktf_provider_nowhere is missing or not laid out as expected" in done.stderr
+
+
+def test_the_switch_leaves_everything_plain() -> None:
+    environment = {bindings.EAGER_SWITCH: "1"}
+    before = dict(sys.modules)
+    bindings.install(environment)
+    assert "NODE_OPTIONS" not in environment
+    assert sys.modules == before
+
+
+def test_node_options_of_the_user_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bindings, "PROVIDERS", ())
+    environment = {"NODE_OPTIONS": "--max-old-space-size=4096"}
+    bindings.install(environment)
+    assert environment["NODE_OPTIONS"].startswith("--max-old-space-size=4096 --require ")
+
+
+def test_a_folder_with_spaces_and_quotes_works(tmp_path: Path) -> None:
+    folder = tmp_path / 'a "quoted" folder'
+    folder.mkdir()
+    shutil.copy(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs", folder)
+    option = f"--require {bindings._quoted(folder / 'lazy_assemblies.cjs')}"
+    done = subprocess.run(
+        ["node", "-e", "0"], env=os.environ | {"NODE_OPTIONS": option}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_deferred_module_answers_like_the_real_one(tmp_path: Path) -> None:
+    library = tmp_path / "@cdktf" / "provider-x" / "lib"
+    library.mkdir(parents=True)
+    (library / "index.js").write_text('exports.thing = require("./thing");')
+    (library / "thing.js").write_text('console.log("loaded"); exports.Thing = class Thing {}; exports.n = 1;')
+    script = f"""
+        const index = require({str(library / "index.js")!r});
+        console.log("required");
+        console.log("Thing" in index.thing, Object.keys(index.thing).join(), index.thing.n, new index.thing.Thing().constructor.name);
+    """
+    done = subprocess.run(
+        ["node", "--require", str(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs"), "-e", script],
+        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split("\n")[:3] == ["required", "loaded", "true Thing,n 1 Thing"]
+
+
+@pytest.mark.slow
+def test_eager_bindings_give_the_same_bytes(tmp_path: Path) -> None:
+    """Every stack both ways. Takes a minute and 4 GB: that is what the fast bindings save."""
+    outputs = []
+    for name, environment in (("fast", {}), ("eager", {bindings.EAGER_SWITCH: "1"})):
+        out = tmp_path / name
+        done = python(
+            "from pathlib import Path\nfrom portal import bindings; bindings.install()\n"
+            f"from portal.app import synthesize; synthesize(Path('environments'), outdir={str(out)!r})",
+            **environment,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append({f.parent.name: f.read_bytes() for f in (out / "stacks").glob("*/cdk.tf.json")})
+    assert len(outputs[0]) >= 10
+    assert outputs[0] == outputs[1]
