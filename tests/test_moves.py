@@ -78,5 +78,6 @@ def test_two_paths_that_would_meet_in_one_address_are_refused(tmp_path: Path) ->
     stack = PortalStack(app, "prod-aws")
     TerraformResource(Construct(stack, "a"), "b_c", terraform_resource_type="terraform_data")
     TerraformResource(Construct(stack, "a_b"), "c", terraform_resource_type="terraform_data")
-    with pytest.raises(PortalError, match="prod-aws/a/b_c and prod-aws/a_b/c would both be a_b_c"), address_collisions():
+    message = "prod-aws/a/b_c and prod-aws/a_b/c would both be a_b_c"
+    with pytest.raises(PortalError, match=message), address_collisions():
         app.synth()

@@ -9,11 +9,13 @@ from portal.moves import load_moves, record_moves
 from portal.spec.loader import Environments, load_environments
 from portal.spec.versions import Versions, load_versions
 from portal.stacks.aws import AwsEnvironment
-from portal.stacks.base import PortalStack
+from portal.stacks.azure import AzureEnvironment
+from portal.stacks.base import PortalStack, address_collisions
+from portal.stacks.gcp import GcpEnvironment
 from portal.stacks.local import LocalStack
 
 LOCAL = "local"
-CLOUDS = {"aws": AwsEnvironment}
+CLOUDS = {"aws": AwsEnvironment, "gcp": GcpEnvironment, "azure": AzureEnvironment}
 
 MakeStack = Callable[[App], PortalStack]
 
@@ -39,7 +41,8 @@ def synthesize(environments_folder: Path, *, only: Collection[str] | None = None
     """
     makers = stacks(load_environments(environments_folder), load_versions())
     app = App(outdir=outdir)
-    made = [make(app) for name, make in makers.items() if only is None or name in only]
-    if only is None:
-        record_moves(made, load_moves())
-    app.synth()
+    with address_collisions():
+        made = [make(app) for name, make in makers.items() if only is None or name in only]
+        if only is None:
+            record_moves(made, load_moves())
+        app.synth()

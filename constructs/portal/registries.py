@@ -17,6 +17,8 @@ UNRESOLVED = "unresolved"
 
 TIMEOUT_SECONDS = 10
 
+SCHEME = "https"
+
 PROVIDER_REGISTRY = "https://registry.terraform.io"
 """Where Terraform looks for a provider whose source names no host. Source: Terraform, "Provider Requirements"."""
 
@@ -53,7 +55,7 @@ class Registries:
     def image_digest(self, *, repository: str, tag: str) -> str:
         """Digest of an image's manifest. Source: OCI distribution specification, "Pulling manifests"."""
         host, _, path = repository.partition("/")
-        url = f"https://{host}/v2/{path}/manifests/{tag}"
+        url = f"{SCHEME}://{host}/v2/{path}/manifests/{tag}"
         headers = self._head(url, {"Accept": MANIFEST_TYPES})
         return headers.get("Docker-Content-Digest", UNRESOLVED) if headers else UNRESOLVED
 

@@ -1,5 +1,7 @@
 """Namespaces: what may run in each, and that nothing is open by default."""
 
+from typing import Any, cast
+
 import pytest
 
 from portal.kubernetes.traffic import API_SERVER, Flow, Peer, policy, webhooks
@@ -39,8 +41,8 @@ def test_only_the_control_plane_may_call_in_from_anywhere(stack: StackOf, name: 
 
 def test_a_flow_over_udp_opens_both_protocols() -> None:
     flow = Flow(name="names", direction="egress", peers=(Peer(namespace="kube-system"),), ports=(53,), udp=True)
-    (egress,) = policy(flow).egress  # type: ignore[misc,union-attr]
-    assert [(port.protocol, port.port) for port in egress.ports] == [("TCP", "53"), ("UDP", "53")]  # type: ignore[union-attr]
+    (egress,) = cast("list[Any]", policy(flow).egress)
+    assert [(port.protocol, port.port) for port in egress.ports] == [("TCP", "53"), ("UDP", "53")]
 
 
 def test_a_flow_has_one_direction() -> None:

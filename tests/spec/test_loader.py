@@ -62,6 +62,7 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "cidr: 10.30.0.0/16", "cidr: 10.30.0.0/24", "clouds.aws.network.cidr = 10.30.0.0/24   must be between /16 and /20"),
         ("prod", "cidr: 10.30.0.0/16", "cidr: 8.8.0.0/16", "must be private (RFC 1918) or shared (RFC 6598) space"),
         ("staging", "cidr: 10.20.0.0/16", "cidr: 10.10.0.0/16", "overlaps clouds.aws.network.cidr of dev (10.10.0.0/16), which shares the routing domain corporate"),
+        ("prod", "pod_cidr: 10.244.0.0/16", "pod_cidr: 10.244.0.0/19", "clouds.azure.network.pod_cidr = 10.244.0.0/19   is too small: each of up to 48 nodes"),
         ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/0]", "opens the API server of prod to the internet"),
         ("prod", "cidr: 10.30.0.0/16", "cidr: 10.30.0.1/16", "no host bits set"),
         ("prod", "digest: sha256:", "digest: sha512:", "portal.frontend.image.digest = sha512:"),

@@ -17,25 +17,11 @@ from tests.kubernetes.test_release import EVERY_STACK
 LEAVES = {
     # What acts on its neighbours by being there. Each entry says why nothing refers to it.
     "aws_default_security_group": "empties a group that the VPC brings",
-    "aws_eks_access_policy_association": "grants rights",
     "aws_flow_log": "watches the VPC",
-    "aws_iam_role_policy": "grants rights",
-    "aws_iam_role_policy_attachment": "grants rights",
     "aws_kms_alias": "names a key for people",
-    "aws_route": "is part of its table",
-    "aws_route_table_association": "is part of its subnet",
     "azurerm_monitor_diagnostic_setting": "sends logs",
-    "azurerm_nat_gateway_public_ip_association": "is part of its gateway",
-    "azurerm_role_assignment": "grants rights",
-    "azurerm_subnet_nat_gateway_association": "is part of its subnet",
-    "azurerm_subnet_network_security_group_association": "is part of its subnet",
-    "google_compute_router_nat": "is part of its router",
-    "google_kms_crypto_key_iam_member": "grants rights",
-    "google_project_iam_member": "grants rights",
-    "google_project_service": "switches an API on",
+    "azurerm_subnet_network_security_group_association": "guards a subnet that holds no data yet",
     "helm_release": "the last release of the chain is what the stack is for",
-    "kubernetes_network_policy_v1": "restricts its namespace",
-    "kubernetes_resource_quota_v1": "restricts its namespace",
 }
 
 

@@ -19,8 +19,8 @@ from cdktf_cdktf_provider_aws.eks_cluster import (
     EksClusterUpgradePolicy,
     EksClusterVpcConfig,
 )
-
 from constructs import Construct
+
 from portal.aws.identity import POD_IDENTITY, ServiceRole
 from portal.aws.keys import Keys
 from portal.aws.logs import LogGroup

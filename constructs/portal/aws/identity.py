@@ -7,7 +7,6 @@ from cdktf import Fn, ITerraformDependable
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
-
 from constructs import Construct
 
 POD_IDENTITY = "pods.eks.amazonaws.com"

@@ -6,8 +6,8 @@ from typing import Any
 from cdktf import Fn
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
-
 from constructs import Construct
+
 from portal.naming import Kind, Naming
 
 Statement = dict[str, Any]

@@ -1,8 +1,8 @@
 """CloudWatch log groups."""
 
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
-
 from constructs import Construct
+
 from portal.aws.keys import Key
 
 

@@ -12,8 +12,8 @@ from cdktf_cdktf_provider_aws.route_table_association import RouteTableAssociati
 from cdktf_cdktf_provider_aws.subnet import Subnet
 from cdktf_cdktf_provider_aws.vpc import Vpc
 from cdktf_cdktf_provider_aws.vpc_ipv4_cidr_block_association import VpcIpv4CidrBlockAssociation
-
 from constructs import Construct
+
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
 from portal.aws.logs import LogGroup

@@ -16,8 +16,8 @@ from cdktf_cdktf_provider_aws.launch_template import (
     LaunchTemplateMetadataOptions,
     LaunchTemplateTagSpecifications,
 )
-
 from constructs import Construct
+
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
 from portal.spec.clouds import WORKLOAD_TYPES, AwsNodes, NodeGroup, NodeGroupName

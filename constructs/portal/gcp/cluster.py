@@ -24,8 +24,8 @@ from cdktf_cdktf_provider_google.container_cluster import (
 from cdktf_cdktf_provider_google.container_cluster import (
     ContainerClusterClusterAutoscalingAutoProvisioningDefaults as NodeDefaults,
 )
-
 from constructs import Construct
+
 from portal.gcp.identity import ServiceAccount
 from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs

@@ -8,8 +8,8 @@ from cdktf_cdktf_provider_google.kms_crypto_key import KmsCryptoKey
 from cdktf_cdktf_provider_google.kms_crypto_key_iam_member import KmsCryptoKeyIamMember
 from cdktf_cdktf_provider_google.kms_key_ring import KmsKeyRing
 from cdktf_cdktf_provider_time.static_resource import StaticResource
-
 from constructs import Construct
+
 from portal.gcp.identity import compute_agent, kubernetes_agent
 from portal.naming import Kind, Naming
 

@@ -8,7 +8,6 @@ from cdktf_cdktf_provider_google.project_iam_audit_config import (
     ProjectIamAuditConfig,
     ProjectIamAuditConfigAuditLogConfig,
 )
-
 from constructs import Construct
 
 

@@ -15,8 +15,8 @@ from cdktf_cdktf_provider_google.compute_subnetwork import (
     ComputeSubnetworkLogConfig,
     ComputeSubnetworkSecondaryIpRange,
 )
-
 from constructs import Construct
+
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Gcp
 from portal.subnets import regional_subnets

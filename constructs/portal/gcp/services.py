@@ -3,7 +3,6 @@
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_google.project_service import ProjectService
 from cdktf_cdktf_provider_time.sleep import Sleep
-
 from constructs import Construct
 
 SERVICES = ("cloudkms", "compute", "container", "dns", "iam", "logging", "monitoring")

@@ -7,8 +7,8 @@ from cdktf_cdktf_provider_helm.provider import (
     HelmProviderKubernetesExec,
 )
 from cdktf_cdktf_provider_kubernetes.provider import KubernetesProvider, KubernetesProviderExec
-
 from constructs import Construct
+
 from portal.kubernetes.contract import Cluster, KubeconfigAccess
 
 CREDENTIAL_API = "client.authentication.k8s.io"

@@ -16,8 +16,8 @@ from cdktf_cdktf_provider_kubernetes.resource_quota_v1 import (
     ResourceQuotaV1Metadata,
     ResourceQuotaV1Spec,
 )
-
 from constructs import Construct
+
 from portal.kubernetes import traffic
 from portal.kubernetes.traffic import Flow, Peer
 

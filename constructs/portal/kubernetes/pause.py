@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_time.sleep import Sleep
-
 from constructs import Construct
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_time.provider import TimeProvider
-
 from constructs import Construct
+
 from portal.kubernetes import monitoring, portal, postgres, redis
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect

@@ -8,8 +8,8 @@ from typing import Any
 
 from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset, Token
 from cdktf_cdktf_provider_helm.release import Release as HelmRelease
-
 from constructs import Construct
+
 from portal.kubernetes.own_charts import chart_digest, own_chart
 from portal.spec.versions import Charts
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_kubernetes.storage_class_v1 import StorageClassV1, StorageClassV1Metadata
-
 from constructs import Construct
+
 from portal.kubernetes.contract import VolumeClass
 
 

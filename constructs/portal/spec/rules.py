@@ -4,6 +4,7 @@ They run beside the models, not inside them, so that one wrong field does not hi
 rule also on a file with errors and drops the rules that needed a missing part.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Network
@@ -20,6 +21,9 @@ EVERYWHERE = IPv4Network("0.0.0.0/0")
 
 MINIMUM_RETENTION_DAYS = {"none": 0, "daily": 7, "continuous": 30}
 """What each backup level promises (guide, "Backup Strategy": 30 days in production)."""
+
+AZURE_UPGRADE_SURGE = 0.33
+"""Share of extra nodes while a pool is upgraded."""
 
 NODE_GROUPS = ("system", "application", "memory-optimized")
 
@@ -146,6 +150,16 @@ def _ranges(cloud: str, network: Network) -> Iterator[Problem]:
             yield Problem(path=(*place, later), value=b, rule=rule)
 
 
+def azure_pods_fit(environment: Environment) -> Iterator[Problem]:
+    """The overlay gives each node a /24. Source: AKS, "Azure CNI Overlay networking", IP address planning."""
+    cidr = environment.clouds.azure.network.pod_cidr
+    nodes = sum(group.max for group in environment.nodes.values())
+    needed = nodes + math.ceil(nodes * AZURE_UPGRADE_SURGE)
+    if cidr.prefixlen <= 24 and 2 ** (24 - cidr.prefixlen) < needed:
+        rule = f"is too small: each of up to {needed} nodes, those of an upgrade included, takes a /24 of it"
+        yield Problem(path=("clouds", "azure", "network", "pod_cidr"), value=cidr, rule=rule)
+
+
 def aws_api_is_not_open(environment: Environment) -> Iterator[Problem]:
     yield from _api_is_not_open(environment, "aws", environment.clouds.aws.cluster)
 
@@ -186,6 +200,7 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     aws_ranges_are_apart,
     gcp_ranges_are_apart,
     azure_ranges_are_apart,
+    azure_pods_fit,
     aws_api_is_not_open,
     azure_api_is_not_open,
 )

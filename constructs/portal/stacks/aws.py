@@ -1,8 +1,8 @@
 """One tier on AWS, whole: the table of contents of such an environment."""
 
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
-
 from constructs import Construct
+
 from portal import backends
 from portal.aws.cluster import Cluster
 from portal.aws.keys import Keys

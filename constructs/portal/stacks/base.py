@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from cdktf import TerraformStack
-
 from constructs import Construct, Node
+
 from portal.errors import PortalError
 
 

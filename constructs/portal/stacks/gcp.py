@@ -1,8 +1,8 @@
 """One tier on Google Cloud, whole: the table of contents of such an environment."""
 
 from cdktf_cdktf_provider_google.provider import GoogleProvider
-
 from constructs import Construct
+
 from portal import backends
 from portal.gcp.cluster import Cluster
 from portal.gcp.keys import Keys

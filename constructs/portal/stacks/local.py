@@ -1,6 +1,7 @@
 """The Kubernetes layer alone, on a cluster that exists already."""
 
 from constructs import Construct
+
 from portal import backends
 from portal.kubernetes.contract import CloudServices, Cluster, KubeconfigAccess
 from portal.kubernetes.platform import Platform

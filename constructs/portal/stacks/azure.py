@@ -1,0 +1,114 @@
+"""One tier on Azure, whole: the table of contents of such an environment."""
+
+from cdktf_cdktf_provider_azurerm.provider import (
+    AzurermProvider,
+    AzurermProviderFeatures,
+    AzurermProviderFeaturesLogAnalyticsWorkspace,
+)
+from constructs import Construct
+
+from portal import backends
+from portal.azure.cluster import Cluster
+from portal.azure.group import Group
+from portal.azure.keys import Keys
+from portal.azure.logs import Workspace
+from portal.azure.network import Network
+from portal.kubernetes.contract import CloudServices
+from portal.kubernetes.platform import Platform
+from portal.naming import Kind, Naming
+from portal.spec.environment import Environment
+from portal.spec.versions import Versions
+from portal.stacks.base import PortalStack
+from portal.tagging import tags
+
+RESOURCE_PROVIDERS = (
+    "Microsoft.Compute",
+    "Microsoft.ContainerService",
+    "Microsoft.KeyVault",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.Network",
+    "Microsoft.OperationalInsights",
+    "Microsoft.Storage",
+    "microsoft.insights",
+)
+"""What the stack uses, AKS on its behalf included. Spelled as Azure spells them."""
+
+
+class AzureEnvironment(PortalStack):
+    """An environment on Azure. Depends on no other stack."""
+
+    def __init__(self, scope: Construct, id: str, *, environment: Environment, versions: Versions) -> None:
+        super().__init__(scope, id)
+        cloud = environment.clouds.azure
+        naming = Naming(scope=environment.tier, owner=cloud.subscription)
+        labels = tags(stack=id, layer=environment)
+        backends.azurerm(self, name=id, cloud=cloud)
+        AzurermProvider(
+            self,
+            "azurerm",
+            subscription_id=cloud.subscription,
+            tenant_id=cloud.tenant,
+            storage_use_azuread=True,
+            # The provider's own sets register some fifty services that nothing here uses.
+            resource_provider_registrations="none",
+            resource_providers_to_register=list(RESOURCE_PROVIDERS),
+            features=[
+                AzurermProviderFeatures(
+                    log_analytics_workspace=[
+                        AzurermProviderFeaturesLogAnalyticsWorkspace(
+                            permanently_delete_on_destroy=not environment.protected
+                        )
+                    ]
+                )
+            ],
+        )
+
+        group = Group(
+            self,
+            "group",
+            name=naming.name(Kind.AZURE_NAME),
+            region=cloud.region,
+            tags=labels,
+            protected=environment.protected,
+        )
+        logs = Workspace(
+            self,
+            "logs",
+            group=group,
+            name=naming.name(Kind.AZURE_NAME),
+            retention_days=cloud.cluster.log_retention_days,
+        )
+        keys = Keys(
+            self,
+            "keys",
+            group=group,
+            naming=naming,
+            cloud=cloud,
+            logs=logs,
+            # Fixed when a vault is made, so that it cannot follow `protected`.
+            recoverable_days=7 if environment.tier == "dev" else 90,
+            protected=environment.protected,
+        )
+        network = Network(self, "network", group=group, naming=naming, cloud=cloud)
+        cluster = Cluster(
+            self,
+            "cluster",
+            group=group,
+            naming=naming,
+            network=network,
+            keys=keys,
+            logs=logs,
+            cloud=cloud,
+            groups=environment.nodes,
+            kubernetes_version=versions.kubernetes.version,
+            protected=environment.protected,
+        )
+        Platform(
+            self,
+            "platform",
+            cluster=cluster.contract,
+            services=CloudServices(volumes=cluster.volumes),
+            layer=environment,
+            versions=versions,
+            labels=labels,
+        )
