@@ -74,6 +74,6 @@ def test_a_planted_open_rule_is_found(stack: StackOf, tmp_path: Path) -> None:
 def covers(skip: dict[str, str], finding: Finding) -> bool:
     return (
         skip["check"] == finding.check
-        and finding.stack.endswith(f"-{skip['stacks']}")
+        and fnmatchcase(finding.stack, skip["stacks"])
         and fnmatchcase(finding.resource.removeprefix("resource."), skip["resource"])
     )
