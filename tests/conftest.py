@@ -1,5 +1,6 @@
 """Fixtures for all tests. Each stack is synthesized once a session, when the first test asks for it."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -46,3 +47,14 @@ def stack(environments: Environments, versions: Versions, tmp_path_factory: pyte
         return SynthesizedStack(outdir / "stacks" / name / "cdk.tf.json")
 
     return synthesize
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """In CI a skipped test is a failure unless it says what it lacks."""
+    if not os.environ.get("CI"):
+        return
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        if reason.removeprefix("Skipped: ") in ("", "unconditional skip") or "got empty parameter set" in reason:
+            terminalreporter.write_line(f"Skipped without a reason: {report.nodeid}", red=True)
+            terminalreporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """`python -m portal`: the commands behind the Makefile."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PortalError as error:
         print(error, file=sys.stderr)
         return PortalError.EXIT_CODE
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. The descriptor is replaced, or Python complains when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

@@ -18,6 +18,7 @@ STATEFUL_TYPES = frozenset(
         "aws_cloudwatch_log_group",
         "aws_eks_cluster",
         "aws_kms_key",
+        "azurerm_disk_encryption_set",
         "azurerm_key_vault",
         "azurerm_key_vault_key",
         "azurerm_kubernetes_cluster",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from cdktf import ITerraformDependable
+from cdktf import ITerraformDependable, Token
 from cdktf_cdktf_provider_aws.eks_node_group import (
     EksNodeGroup,
     EksNodeGroupLaunchTemplate,
@@ -101,4 +101,5 @@ class NodeGroups(Construct):
                 for kind in ("instance", "volume", "network-interface")
             ],
         )
-        return EksNodeGroupLaunchTemplate(id=template.id, version="$Latest")
+        # By number, so that a plan shows when nodes will be replaced.
+        return EksNodeGroupLaunchTemplate(id=template.id, version=Token.as_string(template.latest_version))

@@ -38,8 +38,8 @@ class NamespaceSpec:
 
 
 NAMESPACES: Mapping[str, NamespaceSpec] = {
-    # Its applications bring their own flows; together they need at most a few dozen pods a rollout.
-    PORTAL: NamespaceSpec(pod_security="restricted", pods=100, flows=(traffic.DNS,)),
+    # Its charts bring the flows of their applications, names included.
+    PORTAL: NamespaceSpec(pod_security="restricted", pods=100, flows=()),
     DATABASE_OPERATOR: NamespaceSpec(
         pod_security="restricted",
         pods=10,

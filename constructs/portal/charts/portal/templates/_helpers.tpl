@@ -1,0 +1,76 @@
+{{/* The two applications: what tells them apart wherever they are treated alike. */}}
+{{- define "portal.applications" -}}
+portal-frontend: {component: frontend, port: 4400}
+backstage-backend: {component: backend, port: 7007}
+{{- end }}
+
+{{/* Labels of an object. Takes: root, app. */}}
+{{- define "portal.labels" -}}
+{{ include "portal.podLabels" . }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
+{{- end }}
+
+{{/* Labels of a pod: none that changes with the chart's version, or every release would restart every pod. */}}
+{{- define "portal.podLabels" -}}
+{{- $applications := include "portal.applications" . | fromYaml -}}
+{{ include "portal.selector" . }}
+app.kubernetes.io/name: {{ .app }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ (index $applications .app).component }}
+app.kubernetes.io/part-of: developer-portal
+{{- end }}
+
+{{/* What Deployments, Services, budgets and network policies select by. Never changes: selectors are immutable. */}}
+{{- define "portal.selector" -}}
+app: {{ .app }}
+{{- end }}
+
+{{/* A fixed number of replicas, or nothing where an autoscaler decides. Takes: root, component. */}}
+{{- define "portal.replicas" -}}
+{{- $replicas := (index .root.Values .component).replicas }}
+{{- if gt (int $replicas.min) (int $replicas.max) }}
+{{- fail (printf "%s.replicas.min = %v is above %s.replicas.max = %v" .component $replicas.min .component $replicas.max) }}
+{{- end }}
+{{- if eq (int $replicas.min) (int $replicas.max) -}}
+replicas: {{ $replicas.min }}
+{{- end }}
+{{- end }}
+
+{{/* Requests equal limits, so that neighbours cannot slow or evict the portal. Takes: cpu, memory. */}}
+{{- define "portal.resources" -}}
+requests: {{ dict "cpu" .cpu "memory" .memory | toJson }}
+limits: {{ dict "cpu" .cpu "memory" .memory | toJson }}
+{{- end }}
+
+{{/* What both pods have in common. Takes: root, app. */}}
+{{- define "portal.pod" -}}
+serviceAccountName: {{ .app }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  seccompProfile: {type: RuntimeDefault}
+{{- with .root.Values.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+# Preferred, not demanded: a cluster of one zone or node has to work, and a full zone must not stop a scale-up.
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "portal.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+
+{{- define "portal.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}

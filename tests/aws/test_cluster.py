@@ -1,0 +1,108 @@
+"""EKS: who gets in, what is kept, and in which order its parts come."""
+
+import pytest
+
+from portal.aws.cluster import pod_networking
+from portal.spec.loader import Environments
+from portal.spec.versions import Versions
+from tests.conftest import StackOf
+
+TIERS = ("dev-aws", "staging-aws", "prod-aws")
+
+BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
+AFTER_NODES = ("coredns", "aws-ebs-csi-driver", "metrics-server")
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_only_access_entries_open_the_cluster(stack: StackOf, name: str, environments: Environments) -> None:
+    synthesized = stack(name)
+    cluster = synthesized.one("aws_eks_cluster")
+    assert cluster["access_config"] == {
+        "authentication_mode": "API",
+        "bootstrap_cluster_creator_admin_permissions": False,
+    }
+    aws = environments.tiers[name.partition("-")[0]].clouds.aws
+    entry = synthesized.one("aws_eks_access_entry")
+    assert entry["principal_arn"] == f"arn:aws:iam::{aws.account}:role/{aws.cluster.deployer_role}"
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_the_api_answers_only_the_networks_of_the_data(stack: StackOf, name: str, environments: Environments) -> None:
+    allowed = environments.tiers[name.partition("-")[0]].clouds.aws.cluster.api_allowed_cidrs
+    vpc_config = stack(name).one("aws_eks_cluster")["vpc_config"]
+    assert vpc_config["public_access_cidrs"] == [str(cidr) for cidr in allowed]
+    assert vpc_config["endpoint_private_access"] is True
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_secrets_are_encrypted_and_every_log_is_kept(stack: StackOf, name: str, environments: Environments) -> None:
+    synthesized = stack(name)
+    cluster = synthesized.one("aws_eks_cluster")
+    assert cluster["encryption_config"]["resources"] == ["secrets"]
+    assert "aws_kms_key.keys_cluster" in synthesized.references(cluster)
+    assert set(cluster["enabled_cluster_log_types"]) == {
+        "api",
+        "audit",
+        "authenticator",
+        "controllerManager",
+        "scheduler",
+    }
+    group = synthesized.one("aws_cloudwatch_log_group", "cluster_logs")
+    assert group["name"] == f"/aws/eks/{cluster['name']}/cluster"
+    days = environments.tiers[name.partition("-")[0]].clouds.aws.cluster.log_retention_days
+    assert group["retention_in_days"] == days
+    assert group.address in synthesized.comes_after(cluster), "or EKS makes it, unencrypted and for ever"
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_clusters_run_the_pinned_version_with_standard_support(stack: StackOf, name: str, versions: Versions) -> None:
+    cluster = stack(name).one("aws_eks_cluster")
+    assert cluster["version"] == versions.kubernetes.version
+    assert cluster["upgrade_policy"] == {"support_type": "STANDARD"}
+
+
+@pytest.mark.parametrize(("name", "protected"), [("dev-aws", False), ("staging-aws", True), ("prod-aws", True)])
+def test_a_protected_cluster_cannot_be_deleted(stack: StackOf, name: str, protected: bool) -> None:
+    cluster = stack(name).one("aws_eks_cluster")
+    assert cluster["deletion_protection"] is protected
+    assert cluster["lifecycle"]["prevent_destroy"] is protected
+
+
+def test_addons_come_in_the_order_in_which_nodes_need_them(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    addons = {addon["addon_name"]: addon for addon in prod.all("aws_eks_addon")}
+    assert set(addons) == {*BEFORE_NODES, *AFTER_NODES}
+    nodes = {group.address for group in prod.all("aws_eks_node_group")}
+    for group in nodes:
+        assert {addons[name].address for name in BEFORE_NODES} <= prod.comes_after(prod.resources[group])
+    for name in AFTER_NODES:
+        assert nodes <= prod.comes_after(addons[name]), name
+    assert prod.one("aws_eks_cluster")["bootstrap_self_managed_addons"] is False
+
+
+def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    rights = prod.one("aws_eks_access_policy_association").address
+    for release in prod.releases.values():
+        assert rights in prod.comes_after(release)
+
+
+def test_each_zones_pods_get_that_zones_subnet(stack: StackOf) -> None:
+    values = pod_networking(region="eu-west-1", subnet_ids={"eu-west-1a": "subnet-1"}, security_group_id="sg-1")
+    assert values["eniConfig"]["subnets"] == {"eu-west-1a": {"id": "subnet-1", "securityGroups": ["sg-1"]}}
+    assert values["env"]["ENI_CONFIG_LABEL_DEF"] == "topology.kubernetes.io/zone", "or the names do not match"
+    assert values["enableNetworkPolicy"] == "true", "or every NetworkPolicy is ignored"
+    prod = stack("prod-aws")
+    (cni,) = [addon for addon in prod.all("aws_eks_addon") if addon["addon_name"] == "vpc-cni"]
+    assert {f"aws_subnet.network_pods-{letter}" for letter in "abc"} <= prod.references(cni)
+
+
+def test_terraform_logs_in_by_a_command_and_holds_no_token(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    (kubernetes,), (helm,) = prod.document["provider"]["kubernetes"], prod.document["provider"]["helm"]
+    (exec,) = kubernetes["exec"]
+    assert exec["command"] == "aws"
+    assert exec["args"][:2] == ["eks", "get-token"]
+    assert helm["kubernetes"]["exec"] == exec
+    assert "token" not in kubernetes
+    assert "token" not in helm["kubernetes"]

@@ -1,0 +1,65 @@
+"""Roles: each assumed by one service, with rights on named resources."""
+
+import re
+
+import pytest
+
+from tests.conftest import StackOf
+from tests.synthesized import Resource
+
+TIERS = ("dev-aws", "staging-aws", "prod-aws")
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_each_role_trusts_one_service(stack: StackOf, name: str) -> None:
+    for role in stack(name).all("aws_iam_role"):
+        services = re.findall(r'"Service\\?" = \\?"([^"\\]+)', role["assume_role_policy"])
+        assert len(services) == 1, role.address
+        assert '"AWS"' not in role["assume_role_policy"]
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_no_policy_of_ours_allows_everything_or_acts_on_everything(stack: StackOf, name: str) -> None:
+    for policy in stack(name).all("aws_iam_role_policy"):
+        text = policy["policy"]
+        assert '"Resource" = "*"' not in text, policy.address
+        assert not re.search(r'"Action" = (\[[^\]]*)?"(\*|\w+:\*)"', text), policy.address
+
+
+def test_managed_policies_are_the_least_that_each_role_needs(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    granted: dict[str, set[str]] = {}
+    for attachment in prod.all("aws_iam_role_policy_attachment"):
+        (role,) = prod.references(attachment)
+        granted.setdefault(role.partition(".")[2], set()).add(attachment["policy_arn"].rpartition("/")[2])
+    assert granted == {
+        "cluster_control-plane": {"AmazonEKSClusterPolicy"},
+        "cluster_network-plugin": {"AmazonEKS_CNI_Policy"},
+        "cluster_node": {"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"},
+        "cluster_volumes": {"AmazonEBSCSIDriverPolicy"},
+    }
+
+
+def test_pods_assume_roles_by_pod_identity_and_nodes_have_no_rights_for_them(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    for purpose, addon in (("network-plugin", "vpc-cni"), ("volumes", "aws-ebs-csi-driver")):
+        role = prod.one("aws_iam_role", f"cluster_{purpose}")
+        assert "pods.eks.amazonaws.com" in role["assume_role_policy"]
+        assert "sts:TagSession" in role["assume_role_policy"]
+        (user,) = prod.referring_to(role, "aws_eks_addon")
+        assert user["addon_name"] == addon
+
+
+def test_whoever_uses_a_role_waits_for_its_rights(stack: StackOf) -> None:
+    """A role without its rights yet, or without them any more, fails at creation and blocks destruction."""
+    prod = stack("prod-aws")
+
+    def rights(role: Resource) -> set[str]:
+        kinds = ("aws_iam_role_policy", "aws_iam_role_policy_attachment")
+        return {right.address for kind in kinds for right in prod.referring_to(role, kind)}
+
+    for role in prod.all("aws_iam_role"):
+        users = [r for r in prod.referring_to(role) if not r.type.startswith("aws_iam")]
+        assert users, role.address
+        for user in users:
+            assert rights(role) <= prod.comes_after(user), user.address

@@ -1,0 +1,53 @@
+"""Keys: one a purpose, rotated, kept, and each used only as its policy says."""
+
+import pytest
+
+from portal.aws.keys import administered_by_account, used_by_logs, used_through
+from tests.conftest import StackOf
+
+ACCOUNT = "123456789012"
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "kept"), [("dev-aws", 7, False), ("staging-aws", 30, True), ("prod-aws", 30, True)]
+)
+def test_keys_rotate_and_are_kept_where_data_is_protected(stack: StackOf, name: str, days: int, kept: bool) -> None:
+    keys = stack(name).all("aws_kms_key")
+    assert [key.address for key in keys] == [f"aws_kms_key.keys_{purpose}" for purpose in ("cluster", "data", "logs")]
+    for key in keys:
+        assert key["enable_key_rotation"] is True
+        assert key["deletion_window_in_days"] == days
+        assert key["lifecycle"]["prevent_destroy"] is kept
+
+
+def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    users = {
+        key.address: {r.type for r in prod.referring_to(key)} - {"aws_kms_alias"} for key in prod.all("aws_kms_key")
+    }
+    assert users["aws_kms_key.keys_cluster"] == {"aws_eks_cluster"}
+    assert users["aws_kms_key.keys_logs"] == {"aws_cloudwatch_log_group"}
+    assert users["aws_kms_key.keys_data"] == {
+        "aws_iam_role_policy",
+        "aws_launch_template",
+        "kubernetes_storage_class_v1",
+    }
+
+
+def test_a_use_through_a_service_is_bound_to_service_and_account() -> None:
+    statement = used_through("ec2.eu-west-1.amazonaws.com", account=ACCOUNT)
+    assert statement["Condition"]["StringEquals"] == {
+        "kms:ViaService": "ec2.eu-west-1.amazonaws.com",
+        "kms:CallerAccount": ACCOUNT,
+    }
+    assert "kms:*" not in statement["Action"]
+
+
+def test_logs_may_use_the_key_for_this_accounts_groups_only() -> None:
+    statement = used_by_logs(account=ACCOUNT, region="eu-west-1")
+    (pattern,) = statement["Condition"]["ArnLike"].values()
+    assert pattern == f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:*"
+
+
+def test_nobody_outside_the_account_administers_a_key() -> None:
+    assert administered_by_account(ACCOUNT)["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}

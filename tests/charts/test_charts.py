@@ -1,0 +1,201 @@
+"""What holds for every chart of the project, and between them."""
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from portal.kubernetes.own_charts import own_chart
+from tests.charts.rendering import (
+    CHARTS,
+    NAMESPACE,
+    SIZES,
+    Refused,
+    Rendered,
+    changed,
+    conforms,
+    example,
+    flows,
+    helm,
+    mappings,
+    matches,
+    render,
+)
+
+each_chart = pytest.mark.parametrize("chart", CHARTS)
+each_size = pytest.mark.parametrize("size", SIZES)
+
+OPTIONAL = {"storage.class"}
+
+
+@cache
+def rendered(chart: str, size: str) -> Rendered:
+    return render(chart, example(chart, size))
+
+
+@each_chart
+@each_size
+def test_helm_finds_nothing_to_complain_about(chart: str, size: str) -> None:
+    helm("lint", str(own_chart(chart)), "--strict", values=example(chart, size))
+
+
+@each_chart
+@each_size
+def test_every_object_has_the_form_that_its_api_demands(chart: str, size: str) -> None:
+    findings = conforms(rendered(chart, size).text)
+    assert [finding for finding in findings if finding["status"] != "statusValid"] == []
+    assert len(findings) == len(rendered(chart, size).objects) > 0
+
+
+@each_chart
+def test_an_unknown_field_of_any_object_would_be_seen(chart: str) -> None:
+    for object in rendered(chart, "prod").objects:
+        inner = next(key for key in ("spec", "metadata") if key in object)
+        (finding,) = conforms(yaml.safe_dump(changed(object, f"{inner}.surprise", "x")))
+        assert "surprise" in finding["msg"], object["kind"]
+
+
+@each_chart
+def test_every_object_says_what_it_belongs_to(chart: str) -> None:
+    for object in rendered(chart, "prod").objects:
+        labels = object["metadata"]["labels"]
+        for label in ("name", "instance", "part-of", "managed-by"):
+            assert labels[f"app.kubernetes.io/{label}"], (object["kind"], label)
+
+
+@each_chart
+def test_the_release_decides_the_namespace(chart: str) -> None:
+    assert {object["metadata"].get("namespace", NAMESPACE) for object in rendered(chart, "prod").objects} == {NAMESPACE}
+
+
+@each_chart
+def test_an_unknown_value_is_refused_wherever_it_stands(chart: str) -> None:
+    values = example(chart, "prod")
+    for path in mappings(values):
+        if path == ("nodeSelector",):
+            continue
+        with pytest.raises(Refused, match="surprise"):
+            render(chart, changed(values, ".".join((*path, "surprise")), "x"))
+
+
+@each_chart
+def test_a_value_without_default_is_demanded_by_name(chart: str) -> None:
+    values = example(chart, "prod")
+    defaults = yaml.safe_load((own_chart(chart) / "values.yaml").read_text(encoding="utf-8"))
+    for path in [(*parent, key) for parent in mappings(values) for key in _at(values, parent)]:
+        if path[0] in defaults or ".".join(path) in OPTIONAL:
+            continue
+        with pytest.raises(Refused, match=rf"missing propert\w+ .*'{path[-1]}'"):
+            render(chart, _without(values, path))
+
+
+BAD_VALUES = [
+    ("portal", "frontend.image", "registry.example.com/portal/frontend:1.2.3"),
+    ("portal", "backend.image", "registry.example.com/portal/backend@sha256:0b63"),
+    ("portal", "backend.image", "registry.example.com/portal/backend"),
+    ("portal", "domain", "https://portal.example.com"),
+    ("portal", "frontend.replicas.min", 0),
+    ("portal", "backend.replicas.max", "6"),
+    ("portal", "backend.resources.memory", "4G"),
+    ("portal", "frontend.resources.cpu", 2),
+    ("portal", "network.dnsCidrs", ["169.254.20.10"]),
+    ("portal", "network.backendToInternet", "no"),
+    ("portal", "shutdown.drainSeconds", 0),
+    ("portal", "nodeSelector.workload-type", 1),
+    ("postgres-cluster", "instances", 2),
+    ("postgres-cluster", "image", "ghcr.io/cloudnative-pg/postgresql"),
+    ("postgres-cluster", "image", "ghcr.io/cloudnative-pg/postgresql:latest"),
+    ("postgres-cluster", "storage.size", 500),
+    ("postgres-cluster", "storage.class", ""),
+    ("postgres-cluster", "resources.limits.cpu", "four"),
+    ("postgres-cluster", "network.clients", []),
+    ("postgres-cluster", "network.apiServer.ports", [0]),
+    ("redis-failover", "redis.replicas", 2),
+    ("redis-failover", "sentinel.replicas", 5),
+    ("redis-failover", "redis.image", "quay.io/opstree/redis:latest"),
+    ("redis-failover", "exporter.resources.requests.memory", "64"),
+    ("redis-failover", "maxMemoryPolicy", "lru"),
+    ("redis-failover", "storage.keepAfterDelete", "yes"),
+]
+
+
+@pytest.mark.parametrize(("chart", "path", "value"), BAD_VALUES)
+def test_a_bad_value_is_refused_by_name(chart: str, path: str, value: Any) -> None:
+    with pytest.raises(Refused, match=rf"'/{path.replace('.', '/')}[/']"):
+        render(chart, changed(example(chart, "prod"), path, value))
+
+
+@each_chart
+def test_the_readme_names_every_value(chart: str) -> None:
+    readme = (own_chart(chart) / "README.md").read_text(encoding="utf-8")
+    named = {
+        name for cell in re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE) for name in re.findall(r"`([\w.]+)`", cell)
+    }
+    values = example(chart, "prod") | yaml.safe_load((own_chart(chart) / "values.yaml").read_text(encoding="utf-8"))
+    leaves = {
+        ".".join((*parent, key))
+        for parent in mappings(values)
+        if parent != ("nodeSelector",)
+        for key, value in _at(values, parent).items()
+        if not isinstance(value, dict) or key == "nodeSelector"
+    }
+    assert {leaf for leaf in leaves if not _documented(leaf, named)} == set()
+
+
+@each_size
+def test_the_portal_uses_what_the_data_charts_make(size: str) -> None:
+    values = example("portal", size)
+    redis, postgres = rendered("redis-failover", size), rendered("postgres-cluster", size)
+
+    assert values["cache"]["secret"]["key"] in redis.one("Secret", values["cache"]["secret"]["name"])["data"]
+    replication = redis.one("RedisReplication")["metadata"]["name"]
+    assert values["cache"]["host"] == f"{replication}-master"
+    assert values["cache"]["apps"] == [replication, f"{redis.one('RedisSentinel')['metadata']['name']}-sentinel"]
+
+    cluster = postgres.one("Cluster")["metadata"]["name"]
+    assert values["database"] == {"cluster": cluster, "secret": f"{cluster}-app", "caSecret": f"{cluster}-ca"}
+
+
+@each_size
+def test_what_the_backend_may_send_its_stores_may_receive(size: str) -> None:
+    backend = rendered("portal", size).one("NetworkPolicy", "backstage-backend")
+    for store in ("postgres-cluster", "redis-failover"):
+        policy = rendered(store, size).one("NetworkPolicy")
+        sent = {port for direction, peer, port in flows(backend) if direction == "egress" and peer == store}
+        received = {port for way, peer, port in flows(policy) if way == "ingress" and peer == "backstage-backend"}
+        assert sent == received != set()
+
+
+@each_size
+def test_prometheus_may_read_what_the_monitors_name(size: str) -> None:
+    """The exporters' ports are the operators': 9187 of CloudNativePG, 9121 of the Redis operator."""
+    for store, labels, port in (
+        ("postgres-cluster", {"cnpg.io/cluster": "postgres-cluster"}, "TCP/9187"),
+        ("redis-failover", {"app": "redis-failover"}, "TCP/9121"),
+        ("redis-failover", {"app": "redis-failover-sentinel"}, "TCP/9121"),
+    ):
+        monitor, policy = rendered(store, size).one("PodMonitor"), rendered(store, size).one("NetworkPolicy")
+        assert monitor["metadata"]["labels"]["team"] == "platform"
+        assert matches(monitor["spec"]["selector"], labels)
+        assert matches(policy["spec"]["podSelector"], labels)
+        assert ("ingress", "namespace monitoring", port) in flows(policy)
+
+
+def _at(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    for key in path:
+        values = values[key]
+    return values
+
+
+def _without(values: dict[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
+    *parent, last = path
+    remaining = {key: value for key, value in _at(values, tuple(parent)).items() if key != last}
+    return changed(values, ".".join(parent), remaining) if parent else remaining
+
+
+def _documented(leaf: str, named: set[str]) -> bool:
+    """A table row may stand for a whole mapping: `frontend.resources` for its cpu and memory."""
+    parts = leaf.split(".")
+    return any(".".join(parts[:length]) in named for length in range(1, len(parts) + 1))

@@ -1,0 +1,334 @@
+"""How the portal's applications run."""
+
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.charts.rendering import (
+    SIZES,
+    Object,
+    Refused,
+    Rendered,
+    changed,
+    conforms,
+    example,
+    flows,
+    matches,
+    render,
+)
+
+FRONTEND, BACKEND = "portal-frontend", "backstage-backend"
+
+KEYS = {FRONTEND: "frontend", BACKEND: "backend"}
+"""Each application, and the key of its values."""
+
+each_app = pytest.mark.parametrize("app", KEYS)
+each_size = pytest.mark.parametrize("size", SIZES)
+
+
+@cache
+def portal(size: str) -> Rendered:
+    return render("portal", example("portal", size))
+
+
+def with_replicas(app: str, least: int, most: int) -> Rendered:
+    return render("portal", changed(example("portal", "prod"), f"{KEYS[app]}.replicas", {"min": least, "max": most}))
+
+
+def pod(rendered: Rendered, app: str) -> dict[str, Any]:
+    spec: dict[str, Any] = rendered.one("Deployment", app)["spec"]["template"]["spec"]
+    return spec
+
+
+def container(rendered: Rendered, app: str) -> dict[str, Any]:
+    (only,) = pod(rendered, app)["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def app_config(rendered: Rendered) -> tuple[str, dict[str, Any]]:
+    (text,) = rendered.one("ConfigMap", BACKEND)["data"].values()
+    return text, yaml.safe_load(text)
+
+
+def autoscaler_of(rendered: Rendered, app: str) -> list[Object]:
+    return [hpa for hpa in rendered.all("HorizontalPodAutoscaler") if hpa["spec"]["scaleTargetRef"]["name"] == app]
+
+
+@each_app
+@pytest.mark.parametrize(("least", "most"), [(1, 2), (6, 12)])
+def test_where_replicas_may_grow_the_autoscaler_alone_decides_their_number(app: str, least: int, most: int) -> None:
+    rendered = with_replicas(app, least, most)
+    (hpa,) = autoscaler_of(rendered, app)
+    assert (hpa["spec"]["minReplicas"], hpa["spec"]["maxReplicas"]) == (least, most)
+    assert "replicas" not in rendered.one("Deployment", app)["spec"]
+
+
+@each_app
+@pytest.mark.parametrize("count", [1, 6])
+def test_a_fixed_number_of_replicas_has_no_autoscaler(app: str, count: int) -> None:
+    rendered = with_replicas(app, count, count)
+    assert autoscaler_of(rendered, app) == []
+    assert rendered.one("Deployment", app)["spec"]["replicas"] == count
+
+
+@each_app
+def test_fewest_above_most_is_refused(app: str) -> None:
+    with pytest.raises(Refused, match=rf"{KEYS[app]}.replicas.min = 7 is above {KEYS[app]}.replicas.max = 6"):
+        with_replicas(app, 7, 6)
+
+
+def test_the_autoscaler_scales_as_the_guide_says() -> None:
+    """Guide, "Auto-scaling Configuration"."""
+    (hpa,) = autoscaler_of(portal("prod"), FRONTEND)
+    targets = {metric["resource"]["name"]: metric["resource"]["target"] for metric in hpa["spec"]["metrics"]}
+    up, down = hpa["spec"]["behavior"]["scaleUp"], hpa["spec"]["behavior"]["scaleDown"]
+
+    assert targets == {
+        "cpu": {"type": "Utilization", "averageUtilization": 70},
+        "memory": {"type": "Utilization", "averageUtilization": 80},
+    }
+    assert (up["stabilizationWindowSeconds"], up["selectPolicy"]) == (0, "Max")
+    assert {(p["type"], p["value"], p["periodSeconds"]) for p in up["policies"]} == {
+        ("Percent", 100, 15),
+        ("Pods", 4, 15),
+    }
+    assert down["stabilizationWindowSeconds"] == 300
+    assert [(p["type"], p["value"], p["periodSeconds"]) for p in down["policies"]] == [("Percent", 10, 60)]
+
+
+@each_app
+@pytest.mark.parametrize(("least", "budgets"), [(1, 0), (2, 1)])
+def test_a_budget_guards_an_application_that_has_a_pod_to_spare(app: str, least: int, budgets: int) -> None:
+    rendered = with_replicas(app, least, 12)
+    labels = rendered.one("Deployment", app)["spec"]["template"]["metadata"]["labels"]
+    guarding = [b for b in rendered.all("PodDisruptionBudget") if matches(b["spec"]["selector"], labels)]
+    assert len(guarding) == budgets
+    assert all(budget["spec"]["maxUnavailable"] == 1 for budget in guarding)
+
+
+def test_development_has_neither_autoscaler_nor_budget() -> None:
+    assert portal("dev").all("HorizontalPodAutoscaler") == portal("dev").all("PodDisruptionBudget") == []
+
+
+@each_size
+@each_app
+def test_pods_pass_the_restricted_level(app: str, size: str) -> None:
+    """Kubernetes, "Pod Security Standards", and on top: no root file system to write to, no token."""
+    spec = pod(portal(size), app)
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] > 0
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    assert all(volume.keys() & {"emptyDir", "configMap", "secret"} for volume in spec["volumes"])
+    for each in (*spec.get("initContainers", ()), *spec["containers"]):
+        assert each["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+
+
+@each_app
+def test_no_pod_gets_a_token(app: str) -> None:
+    assert pod(portal("prod"), app)["automountServiceAccountToken"] is False
+    account = portal("prod").one("ServiceAccount", pod(portal("prod"), app)["serviceAccountName"])
+    assert account["automountServiceAccountToken"] is False
+
+
+def test_what_has_to_be_written_is_on_a_volume() -> None:
+    for app, paths in ((FRONTEND, {"/tmp", "/app/.next/cache"}), (BACKEND, {"/tmp"})):
+        scratch = {volume["name"] for volume in pod(portal("prod"), app)["volumes"] if "emptyDir" in volume}
+        mounts = {m["mountPath"] for m in container(portal("prod"), app)["volumeMounts"] if m["name"] in scratch}
+        assert mounts == paths
+
+
+@each_size
+@each_app
+def test_every_container_has_the_size_of_the_matrix(app: str, size: str) -> None:
+    expected = example("portal", size)[KEYS[app]]["resources"]
+    assert container(portal(size), app)["resources"] == {"requests": expected, "limits": expected}
+
+
+@each_app
+def test_images_come_by_digest(app: str) -> None:
+    assert re.fullmatch(r"[^@:]+@sha256:[0-9a-f]{64}", container(portal("prod"), app)["image"])
+
+
+@pytest.mark.parametrize("delay", [5, 120])
+def test_the_grace_period_outlasts_draining_and_the_shutdown_delay(delay: int) -> None:
+    rendered = render("portal", changed(example("portal", "prod"), "shutdown.backendDelaySeconds", delay))
+    configured = app_config(rendered)[1]["backend"]["lifecycle"]["serverShutdownDelay"]
+    assert configured == f"{delay}s"
+    for app, own in ((FRONTEND, 0), (BACKEND, delay)):
+        drain = container(rendered, app)["lifecycle"]["preStop"]["sleep"]["seconds"]
+        assert drain > 0
+        assert pod(rendered, app)["terminationGracePeriodSeconds"] > drain + own
+
+
+@each_app
+def test_a_new_version_never_lowers_the_number_of_pods(app: str) -> None:
+    assert portal("prod").one("Deployment", app)["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+@pytest.mark.parametrize(
+    ("app", "port", "alive", "ready"),
+    [
+        (FRONTEND, 4400, "/api/health", "/api/health/ready"),
+        (BACKEND, 7007, "/.backstage/health/v1/liveness", "/.backstage/health/v1/readiness"),
+    ],
+)
+def test_each_service_sends_to_the_pods_of_its_application(app: str, port: int, alive: str, ready: str) -> None:
+    service = portal("prod").one("Service", app)["spec"]
+    selected = [
+        deployment["metadata"]["name"]
+        for deployment in portal("prod").all("Deployment")
+        if matches({"matchLabels": service["selector"]}, deployment["spec"]["template"]["metadata"]["labels"])
+    ]
+    only = container(portal("prod"), app)
+    ports = {named["name"]: named["containerPort"] for named in only["ports"]}
+    assert selected == [app]
+    assert [entry["port"] for entry in service["ports"]] == [port]
+    assert [ports[entry["targetPort"]] for entry in service["ports"]] == [port]
+    assert only["livenessProbe"]["httpGet"] == {"path": alive, "port": "http"}
+    assert only["readinessProbe"]["httpGet"] == {"path": ready, "port": "http"}
+
+
+def test_the_backend_has_time_to_migrate_its_database_before_it_is_judged() -> None:
+    probe = container(portal("prod"), BACKEND)["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 120
+
+
+def test_the_frontend_is_told_where_the_backend_is() -> None:
+    environment = {entry["name"]: entry["value"] for entry in container(portal("prod"), FRONTEND)["env"]}
+    service = portal("prod").one("Service", BACKEND)
+    assert environment["BACKSTAGE_BACKEND_URL"] == f"http://{BACKEND}:{service['spec']['ports'][0]['port']}"
+    assert environment["PORT"] == str(container(portal("prod"), FRONTEND)["ports"][0]["containerPort"])
+
+
+def test_every_variable_of_the_configuration_is_set() -> None:
+    text, _ = app_config(portal("prod"))
+    wanted = set(re.findall(r"\$\{(\w+)\}", text))
+    secrets = {
+        entry["name"]: tuple(entry["valueFrom"]["secretKeyRef"].values())
+        for entry in container(portal("prod"), BACKEND)["env"]
+        if "valueFrom" in entry
+    }
+    assert wanted == secrets.keys()
+    assert secrets["POSTGRES_PASSWORD"] == ("postgres-cluster-app", "password")
+    assert secrets["POSTGRES_DATABASE"] == ("postgres-cluster-app", "dbname")
+    assert secrets["REDIS_PASSWORD"] == ("redis-failover", "password")
+
+
+def test_the_backend_keeps_all_plugins_in_one_database_over_verified_tls() -> None:
+    database = app_config(portal("prod"))[1]["backend"]["database"]
+    assert (database["client"], database["pluginDivisionMode"], database["ensureSchemaExists"]) == (
+        "pg",
+        "schema",
+        True,
+    )
+
+    file = database["connection"]["ssl"]["ca"]["$file"]
+    (mount,) = [m for m in container(portal("prod"), BACKEND)["volumeMounts"] if file.startswith(m["mountPath"] + "/")]
+    (volume,) = [v for v in pod(portal("prod"), BACKEND)["volumes"] if v["name"] == mount["name"]]
+    assert volume["secret"]["secretName"] == "postgres-cluster-ca"
+    assert [f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]] == [file]
+
+
+def test_the_backend_listens_where_its_service_sends_and_answers_for_the_domain() -> None:
+    backend = app_config(portal("prod"))[1]["backend"]
+    assert backend["listen"]["port"] == container(portal("prod"), BACKEND)["ports"][0]["containerPort"]
+    assert backend["baseUrl"] == "https://portal.example.com"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "restarts"),
+    [
+        ("domain", "portal.example.org", True),
+        ("cache.host", "other-master", True),
+        ("shutdown.backendDelaySeconds", 6, True),
+        ("network.backendToInternet", False, False),
+        ("frontend.resources.cpu", "1", False),
+    ],
+)
+def test_a_changed_configuration_restarts_the_backend_and_nothing_else_does(
+    path: str, value: Any, restarts: bool
+) -> None:
+    before = portal("prod").one("Deployment", BACKEND)["spec"]["template"]["metadata"]
+    after = render("portal", changed(example("portal", "prod"), path, value)).one("Deployment", BACKEND)
+    assert (after["spec"]["template"]["metadata"] != before) is restarts
+
+
+@each_app
+def test_the_chart_version_is_not_on_the_pods(app: str) -> None:
+    assert "helm.sh/chart" not in portal("prod").one("Deployment", app)["spec"]["template"]["metadata"]["labels"]
+
+
+@each_app
+def test_pods_spread_over_zones_and_nodes(app: str) -> None:
+    template = portal("prod").one("Deployment", app)["spec"]["template"]
+    constraints = template["spec"]["topologySpreadConstraints"]
+    assert {c["topologyKey"] for c in constraints} == {"topology.kubernetes.io/zone", "kubernetes.io/hostname"}
+    assert all(matches(c["labelSelector"], template["metadata"]["labels"]) for c in constraints)
+    # A cluster without zones, such as a laptop's, has to schedule them too.
+    assert {c["whenUnsatisfiable"] for c in constraints} == {"ScheduleAnyway"}
+
+
+@each_app
+def test_pods_choose_nodes_only_where_nodes_are_labelled(app: str) -> None:
+    assert pod(portal("prod"), app)["nodeSelector"] == {"workload-type": "application"}
+    assert "nodeSelector" not in pod(portal("dev"), app)
+
+
+DNS = {("egress", "namespace kube-system", f"{protocol}/53") for protocol in ("TCP", "UDP")}
+OTHER_DNS = {
+    ("egress", resolver, f"{protocol}/53")
+    for resolver in ("169.254.20.10/32", "169.254.169.254/32")
+    for protocol in ("TCP", "UDP")
+}
+STORES = {
+    ("egress", "postgres-cluster", "TCP/5432"),
+    *(
+        ("egress", app, f"TCP/{port}")
+        for app in ("redis-failover", "redis-failover-sentinel")
+        for port in (6379, 26379)
+    ),
+}
+INTERNET = {
+    ("egress", "0.0.0.0/0 -10.0.0.0/8 -100.64.0.0/10 -169.254.0.0/16 -172.16.0.0/12 -192.168.0.0/16", "TCP/443"),
+}
+
+
+def test_the_frontend_talks_to_its_callers_the_backend_and_resolvers_only() -> None:
+    assert flows(portal("prod").one("NetworkPolicy", FRONTEND)) == {
+        ("ingress", "namespace istio-system", "TCP/4400"),
+        ("egress", BACKEND, "TCP/7007"),
+        *DNS,
+        *OTHER_DNS,
+    }
+
+
+def test_without_named_callers_nobody_reaches_the_frontend() -> None:
+    assert flows(portal("dev").one("NetworkPolicy", FRONTEND)) == {("egress", BACKEND, "TCP/7007"), *DNS}
+
+
+def test_the_backend_talks_to_the_frontend_its_stores_and_resolvers_only() -> None:
+    own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
+    assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own
+    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | OTHER_DNS | INTERNET
+
+
+@each_app
+def test_a_policy_covers_each_application_and_no_other(app: str) -> None:
+    labels = portal("prod").one("Deployment", app)["spec"]["template"]["metadata"]["labels"]
+    policies = portal("prod").all("NetworkPolicy")
+    assert [p["metadata"]["name"] for p in policies if matches(p["spec"]["podSelector"], labels)] == [app]
+
+
+def test_every_combination_of_optional_parts_is_valid() -> None:
+    values = changed(example("portal", "dev"), "frontend.replicas", {"min": 1, "max": 3})
+    values = changed(values, "network", {"frontendFrom": ["edge"], "dnsCidrs": [], "backendToInternet": True})
+    assert {finding["status"] for finding in conforms(render("portal", values).text)} == {"statusValid"}

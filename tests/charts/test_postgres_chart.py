@@ -1,0 +1,105 @@
+"""How PostgreSQL runs."""
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.charts.rendering import Refused, Rendered, changed, example, flows, render
+
+
+@cache
+def postgres(size: str) -> Rendered:
+    return render("postgres-cluster", example("postgres-cluster", size))
+
+
+def spec(rendered: Rendered) -> dict[str, Any]:
+    found: dict[str, Any] = rendered.one("Cluster", "postgres-cluster")["spec"]
+    return found
+
+
+def test_three_instances_are_in_three_zones_and_drained_one_by_one() -> None:
+    prod = spec(postgres("prod"))
+    assert prod["instances"] == 3
+    assert prod["affinity"]["podAntiAffinityType"] == "required"
+    assert prod["affinity"]["topologyKey"] == "topology.kubernetes.io/zone"
+    assert prod["affinity"]["enablePodAntiAffinity"] is prod["enablePDB"] is True
+
+
+def test_a_single_instance_blocks_no_drain() -> None:
+    dev = spec(postgres("dev"))
+    assert dev["instances"] == 1
+    assert dev["enablePDB"] is dev["affinity"]["enablePodAntiAffinity"] is False
+
+
+def test_a_commit_waits_for_a_second_instance_where_asked() -> None:
+    synchronous = spec(postgres("prod"))["postgresql"]["synchronous"]
+    assert (synchronous["method"], synchronous["number"]) == ("any", 1)
+    assert synchronous["dataDurability"] == "required"
+    assert synchronous["failoverQuorum"] is True
+    assert "synchronous" not in spec(postgres("dev"))["postgresql"]
+
+
+def test_a_single_instance_cannot_wait_for_a_second() -> None:
+    with pytest.raises(Refused, match="'/instances'"):
+        render("postgres-cluster", changed(example("postgres-cluster", "dev"), "synchronous", True))
+
+
+def test_parameters_are_the_guides() -> None:
+    """Guide, "PostgreSQL High Availability Setup"; statements are logged when they change the schema, not all."""
+    parameters = spec(postgres("prod"))["postgresql"]["parameters"]
+    assert parameters["max_connections"] == "200"
+    assert parameters["log_min_duration_statement"] == "1000"
+    assert parameters["log_statement"] == "ddl"
+    assert any(name.startswith("pg_stat_statements.") for name in parameters)
+    assert all(isinstance(value, str) for value in parameters.values())
+
+
+@pytest.mark.parametrize(("memory", "buffers"), [("4Gi", "1024MB"), ("1Gi", "256MB"), ("512Mi", "128MB")])
+def test_a_quarter_of_the_memory_is_shared_buffers(memory: str, buffers: str) -> None:
+    values = changed(example("postgres-cluster", "prod"), "resources.requests.memory", memory)
+    assert spec(render("postgres-cluster", values))["postgresql"]["parameters"]["shared_buffers"] == buffers
+
+
+def test_the_portals_database_is_made_without_a_password_of_ours() -> None:
+    initdb = spec(postgres("prod"))["bootstrap"]["initdb"]
+    assert (initdb["database"], initdb["owner"], initdb["dataChecksums"]) == ("idp_portal", "portal_user", True)
+    assert "secret" not in initdb
+    assert postgres("prod").all("Secret") == []
+    assert spec(postgres("prod"))["enableSuperuserAccess"] is False
+
+
+def test_data_and_log_have_volumes_of_their_own_on_the_class_that_is_named() -> None:
+    prod, dev = spec(postgres("prod")), spec(postgres("dev"))
+    assert prod["storage"] == {"size": "500Gi", "storageClass": "fast-ssd"}
+    assert prod["walStorage"] == {"size": "50Gi", "storageClass": "fast-ssd"}
+    assert (dev["storage"], dev["walStorage"]) == ({"size": "20Gi"}, {"size": "10Gi"})
+
+
+@pytest.mark.parametrize("size", ["dev", "prod"])
+def test_instances_have_the_image_and_size_of_the_environment(size: str) -> None:
+    values = example("postgres-cluster", size)
+    assert spec(postgres(size))["imageName"] == values["image"]
+    assert spec(postgres(size))["resources"] == values["resources"]
+
+
+def test_a_new_primary_takes_over_before_the_old_one_restarts() -> None:
+    assert spec(postgres("prod"))["primaryUpdateMethod"] == "switchover"
+    assert spec(postgres("prod"))["primaryUpdateStrategy"] == "unsupervised"
+
+
+def test_instances_talk_to_what_they_need_only() -> None:
+    own = {(way, "postgres-cluster", f"TCP/{port}") for way in ("ingress", "egress") for port in (5432, 8000)}
+    assert flows(postgres("prod").one("NetworkPolicy")) == {
+        *own,
+        ("ingress", "backstage-backend", "TCP/5432"),
+        ("ingress", "namespace cnpg-system", "TCP/5432"),
+        ("ingress", "namespace cnpg-system", "TCP/8000"),
+        ("ingress", "namespace monitoring", "TCP/9187"),
+        ("egress", "10.0.0.0/8", "TCP/443"),
+        *(
+            ("egress", resolver, f"{protocol}/53")
+            for resolver in ("namespace kube-system", "169.254.20.10/32")
+            for protocol in ("TCP", "UDP")
+        ),
+    }
