@@ -57,4 +57,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
         if reason.removeprefix("Skipped: ") in ("", "unconditional skip") or "got empty parameter set" in reason:
             terminalreporter.write_line(f"Skipped without a reason: {report.nodeid}", red=True)
-            terminalreporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED  # type: ignore[attr-defined]
+            session = terminalreporter._session
+            assert session is not None
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,7 +1,8 @@
 """`make accept`: puts every stack through the real providers."""
 
-import sys
 from argparse import ArgumentParser, Namespace
+
+from rich.console import Console
 
 from portal.commands.terminal import console
 from portal.review.accept import accept
@@ -22,9 +23,8 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    report = accept(
-        stacks_folder=OUTPUT, stacks=options.stacks, report=lambda line: print(line, file=sys.stderr, flush=True)
-    )
+    with Console(stderr=True).status("accept") as status:
+        report = accept(stacks_folder=OUTPUT, stacks=options.stacks, report=status.update)
     if options.json:
         print(as_json(report))
     else:
