@@ -2,18 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from cdktf import App, TerraformVariable
 
 from portal.app import stacks
 from portal.kubernetes.release import encode_values, merged
-from portal.spec.loader import load_environments
+from portal.spec.loader import Environments, load_environments
 from portal.spec.versions import Versions, load_versions
+from portal.spec.workloads import ChartName, ChartOverride
 from portal.stacks.base import PortalStack
 from tests.conftest import ROOT, StackOf
-from tests.synthesized import helm_values
+from tests.synthesized import SynthesizedStack, helm_values
 
 EVERY_STACK = tuple(stacks(load_environments(ROOT / "environments"), load_versions()))
 
@@ -112,6 +114,26 @@ def test_a_reference_is_encoded_by_terraform(tmp_path: Any) -> None:
     text = document["output"]["values"]["value"]
     assert '"host": ${jsonencode(var.name)}' in text
     assert helm_values(text) == {"host": "<var.name>", "port": 5432}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_every_chart_that_data_may_override_is_installed(stack: StackOf, name: str) -> None:
+    assert set(get_args(ChartName)) == set(stack(name).releases)
+
+
+def test_an_override_in_the_data_changes_that_release_alone(
+    stack: StackOf, environments: Environments, versions: Versions, tmp_path: Path
+) -> None:
+    override = ChartOverride(reason="a test of the override", values={"replicaCount": 3})
+    local = environments.local.model_copy(update={"charts": {"cloudnative-pg": override}})
+    app = App(outdir=str(tmp_path))
+    stacks(environments.model_copy(update={"local": local}), versions)["local"](app)
+    app.synth()
+    changed = SynthesizedStack(tmp_path / "stacks" / "local" / "cdk.tf.json")
+    assert changed.values("cloudnative-pg")["replicaCount"] == 3
+    before, after = stack("local").resources, changed.resources
+    different = {address for address in before if before[address].body != after[address].body}
+    assert different == {"helm_release.platform_database-operator"}
 
 
 def test_overrides_win_key_by_key_and_replace_lists() -> None:

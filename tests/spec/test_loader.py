@@ -71,6 +71,7 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "level: enterprise", "level: gold", "monitoring.level = gold   input should be 'basic', 'full' or 'enterprise'"),
         ("prod", "domain:", "domian:", "portal.domian   is not a known field"),
         ("prod", "domain:", "domian:", "portal.domain   is missing"),
+        ("prod", "protected: true", "protected: true\ncharts: {prometheus: {reason: a good reason, values: {}}}", "charts.prometheus = prometheus   input should be 'cloudnative-pg'"),
         ("prod", "tier: prod", "tier: dev", "tier = dev   must be prod, the name of the file"),
         ("prod", 'account: "333333333333"', "account: 333333333333", "clouds.aws.account = 333333333333   input should be a valid string"),
         ("prod", "protected: true", "protected: true\nprotected: false", "protected   stands twice; keep one"),

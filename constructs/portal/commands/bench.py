@@ -25,6 +25,9 @@ EXAMPLE = "make bench"
 
 SAMPLE_SECONDS = 0.02
 
+NOT_MEASURED = {"NODE_OPTIONS", "PYTHONDONTWRITEBYTECODE", bindings.EAGER_SWITCH}
+"""Settings of the shell that would change the figures: a second run anywhere finds compiled bytecode."""
+
 CHILD = """
 import sys
 from pathlib import Path
@@ -89,7 +92,7 @@ def _all_names() -> list[str]:
 
 def _measure(stacks: Sequence[str], outdir: Path, *, eager: bool) -> Cost:
     """Runs one synthesis. Raises `PortalError` with its output if it fails."""
-    plain = {key: value for key, value in os.environ.items() if key not in {"NODE_OPTIONS", bindings.EAGER_SWITCH}}
+    plain = {key: value for key, value in os.environ.items() if key not in NOT_MEASURED}
     environment = plain | ({bindings.EAGER_SWITCH: "1"} if eager else {})
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:

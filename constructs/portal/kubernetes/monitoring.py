@@ -1,12 +1,12 @@
 """Prometheus, and with the level Alertmanager and Grafana: kube-prometheus-stack."""
 
-from typing import Any
+from typing import Any, Final
 
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.namespaces import NODE_AGENTS
 from portal.spec.workloads import Monitoring
 
-CHART = "kube-prometheus-stack"
+CHART: Final = "kube-prometheus-stack"
 
 SELECTED = {"matchLabels": {"team": "platform"}}
 """The guide's selector: what carries this label is scraped, evaluated, or probed."""

@@ -9,7 +9,6 @@ from cdktf_cdktf_provider_kubernetes.namespace_v1 import NamespaceV1, NamespaceV
 from cdktf_cdktf_provider_kubernetes.network_policy_v1 import (
     NetworkPolicyV1,
     NetworkPolicyV1Metadata,
-    NetworkPolicyV1Spec,
 )
 from cdktf_cdktf_provider_kubernetes.resource_quota_v1 import (
     ResourceQuotaV1,
@@ -116,27 +115,26 @@ class Namespaces(Construct):
                 lifecycle={"prevent_destroy": protected},
                 depends_on=list(after),
             )
+            reference = namespace.metadata.name
             quota = ResourceQuotaV1(
                 self,
                 f"{name}-quota",
-                metadata=ResourceQuotaV1Metadata(name="pods", namespace=namespace.metadata.name, labels=labels),
+                metadata=ResourceQuotaV1Metadata(name="pods", namespace=reference, labels=labels),
                 spec=ResourceQuotaV1Spec(hard={"pods": str(spec.pods), "services.loadbalancers": "0"}),
             )
             policies = {"default-deny": traffic.DENY_ALL, **{flow.name: traffic.policy(flow) for flow in spec.flows}}
             self.ready[name] = (
                 quota,
-                *(self._policy(namespace, policy, body, labels) for policy, body in policies.items()),
+                *(
+                    NetworkPolicyV1(
+                        self,
+                        f"{name}-{policy}",
+                        metadata=NetworkPolicyV1Metadata(name=policy, namespace=reference, labels=labels),
+                        spec=body,
+                    )
+                    for policy, body in policies.items()
+                ),
             )
-
-    def _policy(
-        self, namespace: NamespaceV1, name: str, spec: NetworkPolicyV1Spec, labels: Mapping[str, str]
-    ) -> NetworkPolicyV1:
-        return NetworkPolicyV1(
-            self,
-            f"{namespace.node.id}-{name}",
-            metadata=NetworkPolicyV1Metadata(name=name, namespace=namespace.metadata.name, labels=labels),
-            spec=spec,
-        )
 
 
 def pod_security_labels(level: str) -> dict[str, str]:

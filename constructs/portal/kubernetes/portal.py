@@ -1,18 +1,18 @@
 """The portal's two applications."""
 
-from typing import Any
+from typing import Any, Final
 
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
 from portal.spec.workloads import PortalApps, Workload
 
-CHART = "portal"
+CHART: Final = "portal"
 
 BACKEND = "backstage-backend"
 """Label `app` of the backend's pods: the only client of the stores."""
 
-DATABASE = "postgres-cluster"
-CACHE = "redis-failover"
+DATABASE: Final = "postgres-cluster"
+CACHE: Final = "redis-failover"
 """The releases of the stores, after which their Secrets, Services and pods are named."""
 
 

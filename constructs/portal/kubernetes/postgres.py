@@ -1,6 +1,6 @@
 """PostgreSQL in the cluster: the CloudNativePG operator, and the portal's database."""
 
-from typing import Any
+from typing import Any, Final
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
@@ -10,8 +10,8 @@ from portal.kubernetes.portal import BACKEND, DATABASE
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Database
 
-OPERATOR_CHART = "cloudnative-pg"
-CHART = DATABASE
+OPERATOR_CHART: Final = "cloudnative-pg"
+CHART: Final = DATABASE
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Redis in the cluster: the operator, and the portal's cache with Sentinel."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
@@ -10,8 +10,8 @@ from portal.kubernetes.portal import BACKEND, CACHE
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Cache
 
-OPERATOR_CHART = "redis-operator"
-CHART = CACHE
+OPERATOR_CHART: Final = "redis-operator"
+CHART: Final = CACHE
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

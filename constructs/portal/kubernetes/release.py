@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset, Token
+from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset
 from cdktf_cdktf_provider_helm.release import Release as HelmRelease
 from constructs import Construct
 
 from portal.kubernetes.own_charts import chart_digest, own_chart
 from portal.spec.versions import Charts
+from portal.spec.workloads import ChartName
+
+TOKEN_MARK = "${TfToken["
+"""How cdktf marks a reference inside a string. Asking jsii for it would cost a round trip for each leaf."""
 
 INSTALL_TIMEOUT_SECONDS = 900
 """Covers image pulls on fresh nodes, volume creation and the slowest readiness of any chart here."""
@@ -21,14 +25,14 @@ INSTALL_TIMEOUT_SECONDS = 900
 class ThirdPartyChart:
     """A chart of somebody else, at the version of `versions.yaml`."""
 
-    name: str
+    name: ChartName
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnChart:
     """A chart of this project, from `portal/charts/`."""
 
-    name: str
+    name: ChartName
 
 
 class Release(Construct):
@@ -99,7 +103,7 @@ def encode_values(values: Mapping[str, Any]) -> str:
             return {key: encode(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [encode(item) for item in value]
-        if Token.is_unresolved(value):
+        if isinstance(value, str) and TOKEN_MARK in value:
             name = next(names)
             references[json.dumps(name)] = Fn.jsonencode(value)
             return name

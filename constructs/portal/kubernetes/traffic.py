@@ -5,6 +5,7 @@ chart, beside the Service that they reach.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from cdktf_cdktf_provider_kubernetes.network_policy_v1 import (
@@ -95,6 +96,7 @@ def within(namespace_flow: Literal["ingress", "egress"]) -> Flow:
 DENY_ALL = NetworkPolicyV1Spec(pod_selector=NetworkPolicyV1SpecPodSelector(), policy_types=["Ingress", "Egress"])
 
 
+@cache
 def policy(flow: Flow) -> NetworkPolicyV1Spec:
     """The NetworkPolicy, for every pod of its namespace, that allows `flow`."""
     everyone = NetworkPolicyV1SpecPodSelector()

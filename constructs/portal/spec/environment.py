@@ -6,7 +6,7 @@ from pydantic import Field
 
 from portal.spec.clouds import Clouds, NodeGroup, NodeGroupName
 from portal.spec.types import Spec
-from portal.spec.workloads import Backup, ChartOverride, DataStores, Monitoring, PortalApps
+from portal.spec.workloads import Backup, ChartName, ChartOverride, DataStores, Monitoring, PortalApps
 
 Tier = Literal["dev", "staging", "prod"]
 
@@ -22,7 +22,7 @@ class KubernetesLayer(Spec):
     protected: bool = Field(
         description="Terraform and the clouds refuse to delete stateful resources. Lift it, deploy, then destroy."
     )
-    charts: dict[str, ChartOverride] = Field(default={}, description="Chart name -> values that win over ours.")
+    charts: dict[ChartName, ChartOverride] = Field(default={}, description="Values that win over ours, by chart.")
 
 
 class Environment(KubernetesLayer):

@@ -100,6 +100,12 @@ class Backup(Spec):
     retention_days: int = Field(ge=0, le=3650)
 
 
+ChartName = Literal[
+    "cloudnative-pg", "kube-prometheus-stack", "portal", "postgres-cluster", "redis-failover", "redis-operator"
+]
+"""The charts that every environment installs, each as one release of the same name."""
+
+
 class ChartOverride(Spec):
     """Values merged last over what the platform passes to a chart; for an exception that has a reason."""
 
