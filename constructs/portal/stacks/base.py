@@ -26,7 +26,7 @@ class PortalStack(TerraformStack):
 
     def _allocate_logical_id(self, tf_element: Any) -> str:
         # cdktf passes an element, or for an asset's folder only the node of it.
-        path: str = tf_element.path if isinstance(tf_element, Node) else tf_element.to_string()
+        path: str = tf_element.path if isinstance(tf_element, Node) else tf_element.node.path
         id = logical_id(path)
         if self._paths.setdefault(id, path) != path:
             raise AddressCollisionError(f"{COLLISION}{self._paths[id]} and {path} would both be {id}. Rename one.")
