@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 STACK ?=
 FORGET ?=
+CLOUD ?= kubernetes
 
 PIPENV := .tools/pipenv/bin/pipenv
 VENV := .venv/bin
@@ -59,6 +60,11 @@ addresses: setup ## Bring the address ledger up to date (FORGET=address: let go 
 .PHONY: preflight
 preflight: setup ## List what stands between a stack and its deploy (STACK=name)
 	@$(PORTAL) preflight $(STACK)
+
+.PHONY: coverage
+coverage: setup ## Show where each row of the deployment guide is (CLOUD=kubernetes: the part of the guide)
+	@$(PORTAL) synth > /dev/null
+	@$(PORTAL) coverage $(CLOUD)
 
 .PHONY: accept
 accept: setup ## Put every stack through the real providers, offline and without an account (STACK=name: one)

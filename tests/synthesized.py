@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from portal.helm_values import decoded
 
 REFERENCE = re.compile(r"(?<![\w.\"-])((?:data\.)?[a-z][a-z0-9_]*_[a-z0-9_]+\.[A-Za-z_][\w-]*)")
 """An address inside `${...}`: type and name, `data.` before a data source."""
@@ -104,8 +106,7 @@ class SynthesizedStack:
 
     def values(self, release: str) -> dict[str, Any]:
         """The values that a release gets; a Terraform reference stands as `<address.attribute>`."""
-        (text,) = self.releases[release]["values"]
-        return helm_values(text)
+        return helm_values(self.releases[release]["values"])
 
 
 def references(value: Any) -> set[str]:
@@ -120,8 +121,6 @@ def references(value: Any) -> set[str]:
     return set()
 
 
-def helm_values(text: str) -> dict[str, Any]:
-    """Reads what `encode_values` wrote, without Terraform."""
-    literal = re.sub(r"(?<!\$)\$\{jsonencode\((.*?)\)\}", lambda found: json.dumps(f"<{found[1]}>"), text)
-    values: dict[str, Any] = json.loads(literal.replace("$${", "${").replace("%%{", "%{"))
-    return values
+def helm_values(documents: Sequence[str]) -> dict[str, Any]:
+    """Reads what `encode_values` wrote, without Terraform: a reference stands as `<address.attribute>`."""
+    return decoded(documents, known=lambda expression: f"<{expression}>")

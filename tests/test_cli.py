@@ -149,7 +149,7 @@ def test_every_command_explains_itself() -> None:
     python = ROOT / ".venv" / "bin" / "python"
     overview = run(python, "-m", "portal", "--help", cwd=ROOT / "constructs")
     assert overview.returncode == 0
-    for command in ("synth", "addresses", "preflight", "accept", "bundle", "schema", "bench"):
+    for command in ("synth", "addresses", "preflight", "coverage", "accept", "bundle", "schema", "bench"):
         assert command in overview.stdout
         help = run(python, "-m", "portal", command, "--help", cwd=ROOT / "constructs")
         assert help.returncode == 0

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -14,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from portal.errors import PortalError
 from portal.kubernetes.own_charts import own_chart
+from portal.rendering import find_tool
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS = ROOT / "tests/data/schemas"
@@ -51,10 +52,10 @@ class Rendered:
 @cache
 def tool(name: str) -> str:
     """A program that `make tools` builds. Missing: skips the test, or fails it where CI is set."""
-    found = shutil.which(name, path=f"{ROOT / '.tools/bin'}{os.pathsep}{os.environ.get('PATH', '')}")
-    if found is not None:
-        return found
-    advice = f"{name} is not on this machine: make tools builds it"
+    try:
+        return find_tool(name)
+    except PortalError as missing:
+        advice = str(missing)
     if os.environ.get("CI"):
         pytest.fail(advice)
     pytest.skip(advice)

@@ -27,7 +27,7 @@ from tests.charts.rendering import (
 each_chart = pytest.mark.parametrize("chart", CHARTS)
 each_size = pytest.mark.parametrize("size", SIZES)
 
-OPTIONAL = {"storage.class"}
+OPTIONAL = {"storage.class", "backup", "pooler", "backup.credentials.s3Credentials"}
 
 
 @cache
@@ -162,7 +162,7 @@ def test_the_portal_uses_what_the_data_charts_make(size: str) -> None:
 def test_what_the_backend_may_send_its_stores_may_receive(size: str) -> None:
     backend = rendered("portal", size).one("NetworkPolicy", "backstage-backend")
     for store in ("postgres-cluster", "redis-failover"):
-        policy = rendered(store, size).one("NetworkPolicy")
+        policy = rendered(store, size).one("NetworkPolicy", store)
         sent = {port for direction, peer, port in flows(backend) if direction == "egress" and peer == store}
         received = {port for way, peer, port in flows(policy) if way == "ingress" and peer == "backstage-backend"}
         assert sent == received != set()
@@ -172,11 +172,14 @@ def test_what_the_backend_may_send_its_stores_may_receive(size: str) -> None:
 def test_prometheus_may_read_what_the_monitors_name(size: str) -> None:
     """The exporters' ports are the operators': 9187 of CloudNativePG, 9121 of the Redis operator."""
     for store, labels, port in (
-        ("postgres-cluster", {"cnpg.io/cluster": "postgres-cluster"}, "TCP/9187"),
+        ("postgres-cluster", {"cnpg.io/cluster": "postgres-cluster", "cnpg.io/podRole": "instance"}, "TCP/9187"),
         ("redis-failover", {"app": "redis-failover"}, "TCP/9121"),
         ("redis-failover", {"app": "redis-failover-sentinel"}, "TCP/9121"),
     ):
-        monitor, policy = rendered(store, size).one("PodMonitor"), rendered(store, size).one("NetworkPolicy")
+        monitor, policy = (
+            rendered(store, size).one("PodMonitor", store),
+            rendered(store, size).one("NetworkPolicy", store),
+        )
         assert monitor["metadata"]["labels"]["team"] == "platform"
         assert matches(monitor["spec"]["selector"], labels)
         assert matches(policy["spec"]["podSelector"], labels)

@@ -175,13 +175,15 @@ def test_a_new_version_never_lowers_the_number_of_pods(app: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("app", "port", "alive", "ready"),
+    ("app", "served", "alive", "ready"),
     [
-        (FRONTEND, 4400, "/api/health", "/api/health/ready"),
-        (BACKEND, 7007, "/.backstage/health/v1/liveness", "/.backstage/health/v1/readiness"),
+        (FRONTEND, {"http": 4400}, "/api/health", "/api/health/ready"),
+        (BACKEND, {"http": 7007, "metrics": 9464}, "/.backstage/health/v1/liveness", "/.backstage/health/v1/readiness"),
     ],
 )
-def test_each_service_sends_to_the_pods_of_its_application(app: str, port: int, alive: str, ready: str) -> None:
+def test_each_service_sends_to_the_pods_of_its_application(
+    app: str, served: dict[str, int], alive: str, ready: str
+) -> None:
     service = portal("prod").one("Service", app)["spec"]
     selected = [
         deployment["metadata"]["name"]
@@ -191,8 +193,8 @@ def test_each_service_sends_to_the_pods_of_its_application(app: str, port: int, 
     only = container(portal("prod"), app)
     ports = {named["name"]: named["containerPort"] for named in only["ports"]}
     assert selected == [app]
-    assert [entry["port"] for entry in service["ports"]] == [port]
-    assert [ports[entry["targetPort"]] for entry in service["ports"]] == [port]
+    assert {entry["name"]: entry["port"] for entry in service["ports"]} == served
+    assert {entry["name"]: ports[entry["targetPort"]] for entry in service["ports"]} == served
     assert only["livenessProbe"]["httpGet"] == {"path": alive, "port": "http"}
     assert only["readinessProbe"]["httpGet"] == {"path": ready, "port": "http"}
 
@@ -302,8 +304,20 @@ INTERNET = {
 }
 
 
-def test_the_frontend_talks_to_its_callers_the_backend_and_resolvers_only() -> None:
+@each_app
+def test_prometheus_finds_and_may_read_the_metrics_of_each_application(app: str) -> None:
+    monitor, service = portal("dev").one("ServiceMonitor", app), portal("dev").one("Service", app)
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert monitor["metadata"]["labels"]["team"] == "platform"
+    assert matches(monitor["spec"]["selector"], service["metadata"]["labels"])
+    assert endpoint["path"] == {FRONTEND: "/api/metrics", BACKEND: "/metrics"}[app]
+    (port,) = [entry["port"] for entry in service["spec"]["ports"] if entry["name"] == endpoint["port"]]
+    assert ("ingress", "namespace monitoring", f"TCP/{port}") in flows(portal("dev").one("NetworkPolicy", app))
+
+
+def test_the_frontend_talks_to_its_callers_prometheus_the_backend_and_resolvers_only() -> None:
     assert flows(portal("prod").one("NetworkPolicy", FRONTEND)) == {
+        ("ingress", "namespace monitoring", "TCP/4400"),
         ("ingress", "namespace istio-system", "TCP/4400"),
         ("egress", BACKEND, "TCP/7007"),
         *DNS,
@@ -311,12 +325,13 @@ def test_the_frontend_talks_to_its_callers_the_backend_and_resolvers_only() -> N
     }
 
 
-def test_without_named_callers_nobody_reaches_the_frontend() -> None:
-    assert flows(portal("dev").one("NetworkPolicy", FRONTEND)) == {("egress", BACKEND, "TCP/7007"), *DNS}
+def test_without_named_callers_only_prometheus_reaches_the_frontend() -> None:
+    received = {flow for flow in flows(portal("dev").one("NetworkPolicy", FRONTEND)) if flow[0] == "ingress"}
+    assert received == {("ingress", "namespace monitoring", "TCP/4400")}
 
 
-def test_the_backend_talks_to_the_frontend_its_stores_and_resolvers_only() -> None:
-    own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
+def test_the_backend_talks_to_the_frontend_prometheus_its_stores_and_resolvers_only() -> None:
+    own = {("ingress", FRONTEND, "TCP/7007"), ("ingress", "namespace monitoring", "TCP/9464"), *STORES, *DNS}
     assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own
     assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | OTHER_DNS | INTERNET
 
@@ -330,5 +345,5 @@ def test_a_policy_covers_each_application_and_no_other(app: str) -> None:
 
 def test_every_combination_of_optional_parts_is_valid() -> None:
     values = changed(example("portal", "dev"), "frontend.replicas", {"min": 1, "max": 3})
-    values = changed(values, "network", {"frontendFrom": ["edge"], "dnsCidrs": [], "backendToInternet": True})
+    values = changed(values, "network", {**values["network"], "frontendFrom": ["edge"], "dnsCidrs": []})
     assert {finding["status"] for finding in conforms(render("portal", values).text)} == {"statusValid"}

@@ -88,10 +88,83 @@ def test_a_new_primary_takes_over_before_the_old_one_restarts() -> None:
     assert spec(postgres("prod"))["primaryUpdateStrategy"] == "unsupervised"
 
 
+def test_without_a_store_nothing_is_archived() -> None:
+    dev = postgres("dev")
+    assert "plugins" not in spec(dev)
+    assert dev.all("ObjectStore") == dev.all("ScheduledBackup") == []
+
+
+def test_the_log_is_archived_and_a_base_backup_made_each_night_and_at_once() -> None:
+    prod = postgres("prod")
+    (plugin,) = spec(prod)["plugins"]
+    assert plugin["name"] == "barman-cloud.cloudnative-pg.io"
+    assert plugin["isWALArchiver"] is True
+    store = prod.one("ObjectStore")
+    assert plugin["parameters"] == {"barmanObjectName": store["metadata"]["name"], "serverName": "portal-1"}
+    assert store["spec"]["retentionPolicy"] == "30d"
+    backup = prod.one("ScheduledBackup")["spec"]
+    assert backup["cluster"]["name"] == "postgres-cluster"
+    assert (backup["method"], backup["pluginConfiguration"]["name"]) == ("plugin", plugin["name"])
+    assert (backup["schedule"], backup["immediate"]) == ("0 0 2 * * *", True)
+
+
+def test_the_store_is_reached_by_an_identity_and_never_by_a_key() -> None:
+    prod = postgres("prod")
+    assert prod.one("ObjectStore")["spec"]["configuration"]["s3Credentials"] == {"inheritFromIAMRole": True}
+    values = example("postgres-cluster", "prod")
+    with pytest.raises(Refused, match="backup/credentials/s3Credentials"):
+        render("postgres-cluster", changed(values, "backup.credentials.s3Credentials.accessKeyId", {"name": "keys"}))
+
+
+def test_the_clouds_marks_reach_service_account_and_pods() -> None:
+    values = changed(example("postgres-cluster", "prod"), "backup.serviceAccountAnnotations", {"client-id": "1"})
+    marked = spec(render("postgres-cluster", changed(values, "backup.podLabels", {"use": "true"})))
+    assert marked["serviceAccountTemplate"]["metadata"]["annotations"] == {"client-id": "1"}
+    assert marked["inheritedMetadata"]["labels"] == {"use": "true"}
+
+
+def test_a_restored_database_starts_from_the_lost_ones_archive_and_writes_its_own() -> None:
+    values = changed(example("postgres-cluster", "prod"), "backup.server", "portal-2")
+    recovery = {"server": "portal-1", "targetTime": "2026-11-01T10:00:00Z"}
+    restored = spec(render("postgres-cluster", changed(values, "recovery", recovery)))
+    assert restored["bootstrap"] == {
+        "recovery": {
+            "source": "portal-1",
+            "database": "idp_portal",
+            "owner": "portal_user",
+            "recoveryTarget": {"targetTime": "2026-11-01T10:00:00Z"},
+        }
+    }
+    (origin,) = restored["externalClusters"]
+    assert origin["name"] == "portal-1"
+    assert origin["plugin"]["parameters"]["serverName"] == "portal-1"
+    assert restored["plugins"][0]["parameters"]["serverName"] == "portal-2"
+
+
+def test_poolers_keep_sessions_and_show_a_certificate_of_their_name() -> None:
+    prod = postgres("prod")
+    pooler = prod.one("Pooler")["spec"]
+    assert pooler["pgbouncer"]["poolMode"] == "session", "Backstage sets a schema for each connection"
+    connections = pooler["instances"] * int(pooler["pgbouncer"]["parameters"]["default_pool_size"])
+    assert connections < int(spec(prod)["postgresql"]["parameters"]["max_connections"])
+    assert "postgres-cluster-pooler" in spec(prod)["certificates"]["serverAltDNSNames"]
+    assert postgres("dev").all("Pooler") == []
+
+
+def test_poolers_survive_a_drain_and_are_watched() -> None:
+    prod = postgres("prod")
+    label = {"cnpg.io/poolerName": prod.one("Pooler")["metadata"]["name"]}
+    assert prod.one("PodDisruptionBudget")["spec"] == {"maxUnavailable": 1, "selector": {"matchLabels": label}}
+    assert prod.one("PodMonitor", "postgres-cluster-pooler")["spec"]["selector"]["matchLabels"] == label
+
+
 def test_instances_talk_to_what_they_need_only() -> None:
     own = {(way, "postgres-cluster", f"TCP/{port}") for way in ("ingress", "egress") for port in (5432, 8000)}
-    assert flows(postgres("prod").one("NetworkPolicy")) == {
+    assert flows(postgres("prod").one("NetworkPolicy", "postgres-cluster")) == {
         *own,
+        ("ingress", "postgres-cluster-pooler", "TCP/5432"),
+        ("egress", "0.0.0.0/0", "TCP/443"),
+        ("egress", "169.254.170.23/32", "TCP/80"),
         ("ingress", "backstage-backend", "TCP/5432"),
         ("ingress", "namespace cnpg-system", "TCP/5432"),
         ("ingress", "namespace cnpg-system", "TCP/8000"),

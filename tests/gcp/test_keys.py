@@ -23,10 +23,12 @@ def test_gke_alone_encrypts_secrets_and_compute_engine_alone_encrypts_disks(stac
 
 def test_service_agents_are_those_of_this_project(stack: StackOf, environments: Environments) -> None:
     prod = stack("prod-gcp")
-    (project,) = prod.data_sources.values()
-    assert project["project_id"] == environments.tiers["prod"].clouds.gcp.project
+    agents = prod.data_sources
+    project = agents["data.google_project.keys_project"]
+    storage = agents["data.google_storage_project_service_account.database-backups_agent"]
+    assert project["project_id"] == storage["project"] == environments.tiers["prod"].clouds.gcp.project
     for grant in prod.all("google_kms_crypto_key_iam_member"):
-        assert project.address in prod.references(grant), grant.address
+        assert prod.references(grant) & {project.address, storage.address}, grant.address
 
 
 def test_an_environment_that_is_deployed_again_gets_a_new_ring(stack: StackOf) -> None:

@@ -133,6 +133,7 @@ class Cluster(Construct):
             ),
             ready=(deployer, *before_nodes, *nodes.groups, *after_nodes, *network.egress),
             node_pools=True,
+            vertical_autoscaler=False,
             node_agents=True,
             control_plane_scrapable=False,
         )

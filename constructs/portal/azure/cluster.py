@@ -11,6 +11,7 @@ from cdktf_cdktf_provider_azurerm.kubernetes_cluster import (
     KubernetesClusterMaintenanceWindowAutoUpgrade,
     KubernetesClusterMaintenanceWindowNodeOs,
     KubernetesClusterNetworkProfile,
+    KubernetesClusterWorkloadAutoscalerProfile,
 )
 from constructs import Construct
 
@@ -109,6 +110,9 @@ class Cluster(Construct):
             azure_active_directory_role_based_access_control=KubernetesClusterAzureActiveDirectoryRoleBasedAccessControl(
                 tenant_id=cloud.tenant, azure_rbac_enabled=True
             ),
+            workload_autoscaler_profile=KubernetesClusterWorkloadAutoscalerProfile(
+                vertical_pod_autoscaler_enabled=True
+            ),
             oidc_issuer_enabled=True,
             workload_identity_enabled=True,
             api_server_access_profile=KubernetesClusterApiServerAccessProfile(
@@ -190,9 +194,11 @@ class Cluster(Construct):
             # The cluster, and so its pools, come after egress and the subnet's rules.
             ready=(deployer.granted, *nodes.groups),
             node_pools=True,
+            vertical_autoscaler=True,
             node_agents=True,
             control_plane_scrapable=False,
         )
+        self.oidc_issuer_url: str = cluster.oidc_issuer_url
         self.volumes = fast_disks(encryption_id=disks.resource_id, tags=group.tags)
 
     def _right(self, id: str, identity: Identity, role: str, resource_id: str) -> Role:

@@ -23,6 +23,7 @@ class Identity(Construct):
         )
         self.resource_id: str = identity.id
         self.principal_id: str = identity.principal_id
+        self.client_id: str = identity.client_id
 
 
 class Role(Construct):

@@ -62,6 +62,7 @@ class Network(Construct):
             network=network,
             cidr=ranges.nodes,
             admits={"cluster": in_cluster, "load-balancer-probes": [LOAD_BALANCER_PROBES]},
+            endpoints=["Microsoft.Storage"],
         )
         Subnet(self, "data", group=group, network=network, cidr=ranges.data, admits={"nodes": [str(ranges.nodes)]})
 
@@ -99,7 +100,8 @@ class Network(Construct):
 class Subnet(Construct):
     """A subnet that admits what it names and nothing else, and has no way out that nobody made.
 
-    `admits`: rule -> source ranges, or one service tag, on every port.
+    `admits`: rule -> source ranges, or one service tag, on every port. `endpoints`: services that it reaches by a way
+    of their own, so that these can admit it by its id.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Subnet(Construct):
         network: VirtualNetwork,
         cidr: IPv4Network,
         admits: Mapping[str, Sequence[str]],
+        endpoints: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         subnet = AzureSubnet(
@@ -121,6 +124,7 @@ class Subnet(Construct):
             name=id,
             address_prefixes=[str(cidr)],
             default_outbound_access_enabled=False,
+            service_endpoints=list(endpoints) or None,
             # Private endpoints come under the rules too, which is not the default.
             private_endpoint_network_policies="Enabled",
         )

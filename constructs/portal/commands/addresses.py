@@ -22,16 +22,19 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    refused = False
+    refused: list[str] = []
+    written: list[str] = []
     for stack in stack_names():
         document = read_stack(stack)
         change = compare([a for a in recorded(stack) if a not in options.forget], document)
         if change.lost:
-            refused = True
-            print(*complaints(stack, change), sep="\n", file=sys.stderr)
+            refused += complaints(stack, change)
             continue
         file = ledger_file(stack)
         file.parent.mkdir(exist_ok=True)
         file.write_text("\n".join(current(document)) + "\n", encoding="utf-8")
-        print(f"{stack}: {len(change.added)} added, {len(change.vanished)} gone")
+        written.append(f"{stack}: {len(change.added)} added, {len(change.vanished)} gone")
+    # Only now: a reader that goes away must not stop the work half-way.
+    print(*written, sep="\n")
+    print(*refused, sep="\n", end="\n" if refused else "", file=sys.stderr)
     return 1 if refused else 0

@@ -155,6 +155,7 @@ class Cluster(Construct):
             ),
             ready=(cluster, *keys.data.usable, *account.granted, *network.egress),
             node_pools=False,
+            vertical_autoscaler=True,
             node_agents=False,
             control_plane_scrapable=False,
         )

@@ -77,6 +77,8 @@ class Keys(Construct):
             depends_on=list(after),
         )
         number = DataGoogleProject(self, "project", project_id=project).number
+        self.ring = ring
+        self.project_number: str = number
         self.cluster = Key(
             self, "cluster", name="cluster", ring=ring, user=kubernetes_agent(number), protected=protected
         )

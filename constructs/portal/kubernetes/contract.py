@@ -5,7 +5,7 @@ Nothing in this package asks which cloud it is on; what differs is a field here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from cdktf import ITerraformDependable
 
@@ -55,6 +55,7 @@ class Cluster:
     access: ManagedAccess | KubeconfigAccess
     ready: tuple[ITerraformDependable, ...]
     node_pools: bool = field(metadata={"meaning": "nodes carry the label workload-type of the guide's groups"})
+    vertical_autoscaler: bool = field(metadata={"meaning": "the VerticalPodAutoscaler is built in"})
     node_agents: bool = field(metadata={"meaning": "pods may use the host's network, processes and paths"})
     control_plane_scrapable: bool = field(metadata={"meaning": "the scheduler and controllers expose metrics"})
 
@@ -72,10 +73,51 @@ class VolumeClass:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceAccount:
+    """A Kubernetes service account, to which a cloud gives rights by its name."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupStore:
+    """A place in an object store that one service account may write to, without any stored credential.
+
+    `destination`: its address, ending in a slash. `credentials`: how barman logs in there (ObjectStore,
+    `spec.configuration`). The annotations and labels are what the cloud wants to see on the service account and on its
+    pods. `identity_endpoints`: CIDR and port where pods fetch their identity. `ready`: the rights.
+    """
+
+    destination: str
+    credentials: Mapping[str, Any]
+    identity_endpoints: tuple[tuple[str, int], ...]
+    ready: tuple[ITerraformDependable, ...]
+    service_account_annotations: Mapping[str, str] = field(default_factory=dict)
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeAutoscaler:
+    """What the cluster autoscaler needs to know of a cloud that does not scale nodes by itself.
+
+    `cloud_provider`: its name there. `ready`: the rights of its service account.
+    """
+
+    cloud_provider: str
+    cluster_name: str
+    region: str
+    ready: tuple[ITerraformDependable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloudServices:
     """What the cloud around the cluster offers to it.
 
     `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
+    `database_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes scale by themselves.
     """
 
     volumes: VolumeClass | str | None
+    database_backups: BackupStore | None
+    node_autoscaler: NodeAutoscaler | None

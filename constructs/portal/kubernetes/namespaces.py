@@ -25,6 +25,10 @@ MONITORING = "monitoring"
 NODE_AGENTS = "node-agents"
 DATABASE_OPERATOR = "cnpg-system"
 CACHE_OPERATOR = "redis-operator"
+AUTOSCALING = "autoscaling"
+
+EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING)
+"""The namespaces of every cluster; the others are made where something lives in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             traffic.API_SERVER,
             traffic.webhooks(9443),
             traffic.scraped(8080),
-            traffic.reaches("allow-instances", 8000, 5432),
+            traffic.reaches("allow-instances", PORTAL, 8000, 5432),
         ),
     ),
     CACHE_OPERATOR: NamespaceSpec(
@@ -57,7 +61,7 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             traffic.DNS,
             traffic.API_SERVER,
             traffic.scraped(8080),
-            traffic.reaches("allow-instances", 6379, 26379),
+            traffic.reaches("allow-instances", PORTAL, 6379, 26379),
         ),
     ),
     MONITORING: NamespaceSpec(
@@ -71,11 +75,25 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             traffic.within("egress"),
             # Targets are on any port of any pod, and on the nodes: kubelet and node exporter.
             Flow(name="allow-scraping-pods", direction="egress", peers=(Peer(any_pod=True),)),
+            # No peer selects a node on every cloud.
+            Flow(name="allow-scraping-nodes", direction="egress", peers=(), ports=(9100, 10250)),
+        ),
+    ),
+    AUTOSCALING: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        flows=(
+            traffic.DNS,
+            # Also the cloud's API, which answers on the same port.
+            traffic.API_SERVER,
+            # Of the vertical autoscaler; then cluster autoscaler, recommender and updater.
+            traffic.webhooks(8000),
+            traffic.scraped(8085, 8942, 8943),
             Flow(
-                name="allow-scraping-nodes",
+                name="allow-identity",
                 direction="egress",
-                peers=(Peer(cidr="10.0.0.0/8"), Peer(cidr="172.16.0.0/12"), Peer(cidr="192.168.0.0/16")),
-                ports=(9100, 10250),
+                peers=(Peer(cidr=traffic.POD_IDENTITY_AGENT),),
+                ports=(80,),
             ),
         ),
     ),

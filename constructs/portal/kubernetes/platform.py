@@ -7,13 +7,14 @@ from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_time.provider import TimeProvider
 from constructs import Construct
 
-from portal.kubernetes import monitoring, portal, postgres, redis
+from portal.helm_values import merged
+from portal.kubernetes import autoscaling, monitoring, portal, postgres, redis
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
 from portal.kubernetes.contract import CloudServices, Cluster, VolumeClass
 from portal.kubernetes.namespaces import Namespaces
 from portal.kubernetes.pause import PauseOnDestroy
-from portal.kubernetes.release import OwnChart, Release, ThirdPartyChart, merged
+from portal.kubernetes.release import OwnChart, Release, ThirdPartyChart
 from portal.kubernetes.storage import DataVolumes
 from portal.spec.environment import KubernetesLayer
 from portal.spec.versions import Versions
@@ -42,6 +43,8 @@ class Platform(Construct):
         super().__init__(scope, id)
         self._layer = layer
         self._charts = versions.charts
+        autoscalers = services.node_autoscaler or not cluster.vertical_autoscaler
+        autoscaling_namespace = [ns.AUTOSCALING] if autoscalers else []
         node_agents = [ns.NODE_AGENTS] if cluster.node_agents else []
         connect(self, cluster)
         TimeProvider(self, "time")
@@ -53,7 +56,7 @@ class Platform(Construct):
         namespaces = Namespaces(
             self,
             "namespaces",
-            names=[ns.PORTAL, ns.DATABASE_OPERATOR, ns.CACHE_OPERATOR, ns.MONITORING, *node_agents],
+            names=[*ns.EVERYWHERE, *node_agents, *autoscaling_namespace],
             labels=labels,
             protected=layer.protected,
             after=drivers,
@@ -81,6 +84,32 @@ class Platform(Construct):
             # Its chart brings a PodMonitor, a kind that the Prometheus operator defines.
             after=[*namespaces.ready[ns.DATABASE_OPERATOR], prometheus],
         )
+        if services.node_autoscaler:
+            self._release(
+                "node-autoscaler",
+                chart=ThirdPartyChart(name=autoscaling.NODES_CHART),
+                namespace=ns.AUTOSCALING,
+                values=autoscaling.node_values(
+                    autoscaler=services.node_autoscaler,
+                    cluster=cluster,
+                    kubernetes_version=versions.kubernetes.version,
+                    highly_available=layer.tier != "dev",
+                ),
+                after=[*namespaces.ready[ns.AUTOSCALING], *services.node_autoscaler.ready, prometheus],
+            )
+        pod_autoscaler = (
+            ()
+            if cluster.vertical_autoscaler
+            else (
+                self._release(
+                    "pod-autoscaler",
+                    chart=ThirdPartyChart(name=autoscaling.PODS_CHART),
+                    namespace=ns.AUTOSCALING,
+                    values=autoscaling.pod_values(cluster=cluster, highly_available=layer.tier != "dev"),
+                    after=[*namespaces.ready[ns.AUTOSCALING], prometheus],
+                ),
+            )
+        )
         cache_operator = self._release(
             "cache-operator",
             chart=ThirdPartyChart(name=redis.OPERATOR_CHART),
@@ -92,17 +121,20 @@ class Platform(Construct):
             self, "stores-gone", controllers=[prometheus, database_operator, cache_operator], seconds=120
         )
         in_portal = [*operators.after, *volumes_ready, *namespaces.ready[ns.PORTAL]]
+        store = services.database_backups
         database = self._release(
             "database",
             chart=OwnChart(name=postgres.CHART),
             namespace=ns.PORTAL,
             values=postgres.cluster_values(
                 database=layer.data.portal_db,
+                backup=layer.backup,
+                store=store,
                 image=versions.images["postgresql"],
                 cluster=cluster,
                 storage_class=storage_class,
             ),
-            after=in_portal,
+            after=[*in_portal, *(store.ready if store else ())],
             holds_data=True,
         )
         cache = self._release(
@@ -124,7 +156,7 @@ class Platform(Construct):
             chart=OwnChart(name=portal.CHART),
             namespace=ns.PORTAL,
             values=portal.values(apps=layer.portal, cluster=cluster),
-            after=[*in_portal, database, cache],
+            after=[*in_portal, database, cache, *pod_autoscaler],
         )
 
     def _data_volumes(

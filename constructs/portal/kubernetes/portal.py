@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
 from portal.spec.workloads import PortalApps, Workload
@@ -33,7 +34,12 @@ def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
             "apps": [CACHE, f"{CACHE}-sentinel"],
         },
         # Nothing enters the cluster from outside yet: no namespace may reach the frontend.
-        "network": {"frontendFrom": [], "dnsCidrs": list(traffic.RESOLVERS), "backendToInternet": True},
+        "network": {
+            "frontendFrom": [],
+            "monitoringNamespace": ns.MONITORING,
+            "dnsCidrs": list(traffic.RESOLVERS),
+            "backendToInternet": True,
+        },
         "nodeSelector": cluster.nodes("application"),
     }
 

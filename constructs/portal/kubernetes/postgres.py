@@ -4,14 +4,23 @@ from typing import Any, Final
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
-from portal.kubernetes.contract import Cluster
+from portal.kubernetes.contract import BackupStore, Cluster, ServiceAccount
 from portal.kubernetes.monitoring import SELECTED
 from portal.kubernetes.portal import BACKEND, DATABASE
 from portal.spec.versions import OperandImage
-from portal.spec.workloads import Database
+from portal.spec.workloads import Backup, Database
+
+NIGHTLY = "0 0 2 * * *"
+"""The guide's time of backups, with the field for seconds in front that CloudNativePG wants."""
+
+SERVER_CONNECTIONS = 150
+"""Of PostgreSQL's 200: what all poolers may open together. The rest is for replication, backups and people."""
 
 OPERATOR_CHART: Final = "cloudnative-pg"
 CHART: Final = DATABASE
+
+SERVICE_ACCOUNT = ServiceAccount(namespace=ns.PORTAL, name=CHART)
+"""What the operator runs the instances as: it names the account after the cluster."""
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
@@ -31,11 +40,32 @@ def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, An
     }
 
 
+def plugin_values(*, cluster: Cluster) -> dict[str, Any]:
+    """Values of the plugin that carries base backups and the write-ahead log to the object store. One replica: it
+    replaces itself by Recreate, and instances go on without it for a while."""
+    return {
+        "nodeSelector": cluster.nodes("system"),
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "128Mi"}},
+    }
+
+
 def cluster_values(
-    *, database: Database, image: OperandImage, cluster: Cluster, storage_class: str | None
+    *,
+    database: Database,
+    backup: Backup,
+    store: BackupStore | None,
+    image: OperandImage,
+    cluster: Cluster,
+    storage_class: str | None,
 ) -> dict[str, Any]:
     """Values of chart postgres-cluster. Source: guide, "PostgreSQL High Availability Setup"."""
     return {
+        "backup": store and _backup(database, backup, store),
+        "recovery": database.recovery
+        and {"server": database.recovery.archive, "targetTime": database.recovery.target_time},
+        "pooler": {"instances": database.poolers, "serverConnections": SERVER_CONNECTIONS // database.poolers}
+        if database.poolers
+        else None,
         "instances": database.instances,
         "image": image.reference,
         "storage": {
@@ -53,4 +83,21 @@ def cluster_values(
             "dnsCidrs": list(traffic.RESOLVERS),
             "apiServer": {"cidrs": [traffic.EVERYWHERE], "ports": list(traffic.API_SERVER_PORTS)},
         },
+    }
+
+
+def _backup(database: Database, backup: Backup, store: BackupStore) -> dict[str, Any]:
+    """A base backup each night, and the write-ahead log as it is written.
+
+    The log also at level `daily`: a base backup without the log of the hours in which it was made cannot be restored.
+    """
+    return {
+        "destination": f"{store.destination}postgres",
+        "credentials": dict(store.credentials),
+        "server": database.archive,
+        "retentionDays": backup.retention_days,
+        "schedule": NIGHTLY,
+        "serviceAccountAnnotations": dict(store.service_account_annotations),
+        "podLabels": dict(store.pod_labels),
+        "identityEndpoints": [{"cidr": cidr, "port": port} for cidr, port in store.identity_endpoints],
     }

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from cdktf import AssetType, Fn, ITerraformDependable, TerraformAsset
@@ -66,7 +65,7 @@ class Release(Construct):
             chart=chart.name if third_party else self._asset(chart.name),
             repository=charts.repository_of(chart.name) if third_party else None,
             version=charts.releases[chart.name].version if third_party else None,
-            values=[encode_values(values)],
+            values=encode_values(values),
             # Refuses values that the chart's schema refuses, already in the plan.
             lint=True,
             wait=True,
@@ -88,37 +87,60 @@ class Release(Construct):
         return asset.path
 
 
-def encode_values(values: Mapping[str, Any]) -> str:
-    """Helm values as JSON, one leaf a line so that a plan shows which one changes.
+def encode_values(values: Mapping[str, Any]) -> list[str]:
+    """Helm values as JSON documents, one leaf a line so that a plan shows which one changes.
 
-    Literal `${` and `%{` are escaped, or Terraform would evaluate them. A leaf with a Terraform reference becomes
-    `${jsonencode(...)}`, so that its quotes and line breaks cannot break the document. (`Fn.jsonencode` of the whole
-    does neither for strings that hold a `${`.)
+    What Terraform knows when it plans makes the first document; leaves with a reference make a second one, which Helm
+    lays over the first. In one document a single reference to something that does not exist yet would hide all values
+    from the plan, and from the check against the chart's schema.
+
+    Literal `${` and `%{` are escaped, or Terraform would evaluate them. A reference becomes `${jsonencode(...)}`, so
+    that its quotes and line breaks cannot break the document. (`Fn.jsonencode` of the whole does neither for strings
+    that hold a `${`.)
     """
+    known, referring = _split(values)
+    return [_document(part) for part in (known, referring) if part]
+
+
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The leaves without references, and those with. A list goes as a whole, as Helm replaces lists."""
+    known: dict[str, Any] = {}
+    referring: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            known_below, referring_below = _split(value)
+            if known_below or not referring_below:
+                known[key] = known_below
+            if referring_below:
+                referring[key] = referring_below
+        else:
+            (referring if _refers(value) else known)[key] = value
+    return known, referring
+
+
+def _refers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_refers, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(_refers, value))
+    return isinstance(value, str) and TOKEN_MARK in value
+
+
+def _document(values: Mapping[str, Any]) -> str:
     references: dict[str, str] = {}
-    names = (f"reference-{number}" for number in count())
 
     def encode(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {key: encode(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [encode(item) for item in value]
-        if isinstance(value, str) and TOKEN_MARK in value:
-            name = next(names)
-            references[json.dumps(name)] = Fn.jsonencode(value)
-            return name
+        if _refers(value):
+            placeholder = f"reference-{len(references)}"
+            references[json.dumps(placeholder)] = Fn.jsonencode(value)
+            return placeholder
         return value.replace("${", "$${").replace("%{", "%%{") if isinstance(value, str) else value
 
     text = json.dumps(encode(values), indent=2, sort_keys=True)
     for placeholder, reference in references.items():
         text = text.replace(placeholder, reference)
     return text
-
-
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `over` laid on it, mapping by mapping, as Helm merges values: lists are replaced."""
-    result = dict(base)
-    for key, value in over.items():
-        below = result.get(key)
-        result[key] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-    return result

@@ -28,6 +28,9 @@ from cdktf_cdktf_provider_kubernetes.network_policy_v1 import (
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 """The label that Kubernetes itself puts on every namespace."""
 
+POD_IDENTITY_AGENT = "169.254.170.23/32"
+"""On each node of EKS: hands out the credentials of a pod's role."""
+
 DNS_PORT = 53
 API_SERVER_PORTS = (443, 6443)
 EVERYWHERE = "0.0.0.0/0"
@@ -37,7 +40,10 @@ RESOLVERS = ("169.254.20.10/32", "169.254.169.254/32")
 
 @dataclass(frozen=True, kw_only=True)
 class Peer:
-    """The other end of a flow; exactly one field is set, or none for every address."""
+    """The other end of a flow; exactly one field is set.
+
+    Where policies work on identities, as with Cilium on GKE and AKS, a `cidr` holds neither pods nor nodes.
+    """
 
     namespace: str | None = None
     same_namespace: bool = False
@@ -47,7 +53,7 @@ class Peer:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One permission. No ports: every port. `udp` adds the same ports over UDP."""
+    """One permission. No peers: everybody, nodes included. No ports: every port. `udp` adds the ports over UDP."""
 
     name: str
     direction: Literal["ingress", "egress"]
@@ -74,8 +80,11 @@ API_SERVER = Flow(
 
 
 def webhooks(*ports: int) -> Flow:
-    """Calls from the API server, which on a managed control plane come from outside every pod range."""
-    return Flow(name="allow-webhooks", direction="ingress", peers=(Peer(cidr=EVERYWHERE),), ports=ports)
+    """Calls from the API server, from anywhere.
+
+    They come from outside on EKS, from a pod of kube-system on GKE and from a node on AKS, which no peer selects.
+    """
+    return Flow(name="allow-webhooks", direction="ingress", peers=(), ports=ports)
 
 
 def scraped(*ports: int) -> Flow:
@@ -83,9 +92,9 @@ def scraped(*ports: int) -> Flow:
     return Flow(name="allow-scrapes", direction="ingress", peers=(Peer(namespace="monitoring"),), ports=ports)
 
 
-def reaches(name: str, *ports: int) -> Flow:
-    """An operator speaks to the pods it manages, wherever they are."""
-    return Flow(name=name, direction="egress", peers=(Peer(any_pod=True),), ports=ports)
+def reaches(name: str, namespace: str, *ports: int) -> Flow:
+    """An operator speaks to the pods it manages."""
+    return Flow(name=name, direction="egress", peers=(Peer(namespace=namespace),), ports=ports)
 
 
 def within(namespace_flow: Literal["ingress", "egress"]) -> Flow:
@@ -104,12 +113,12 @@ def policy(flow: Flow) -> NetworkPolicyV1Spec:
     ports = [(protocol, str(port)) for port in flow.ports for protocol in protocols]
     if flow.direction == "egress":
         egress = NetworkPolicyV1SpecEgress(
-            to=[_to(peer) for peer in flow.peers],
+            to=[_to(peer) for peer in flow.peers] or None,
             ports=[NetworkPolicyV1SpecEgressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
         )
         return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Egress"], egress=[egress])
     ingress = NetworkPolicyV1SpecIngress(
-        from_=[_from(peer) for peer in flow.peers],
+        from_=[_from(peer) for peer in flow.peers] or None,
         ports=[NetworkPolicyV1SpecIngressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
     )
     return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Ingress"], ingress=[ingress])

@@ -55,6 +55,29 @@ def sentinels_watch_replicas(layer: KubernetesLayer) -> Iterator[Problem]:
         )
 
 
+def a_recovered_database_archives_anew(layer: KubernetesLayer) -> Iterator[Problem]:
+    database = layer.data.portal_db
+    recovery = database.recovery
+    if recovery is None:
+        return
+    path: Path = ("data", "portal-db", "recovery")
+    if layer.backup.level == "none":
+        yield Problem(path=path, value=recovery.archive, rule="needs a backup store, and backup.level none has none")
+    if recovery.archive == database.archive:
+        yield Problem(
+            path=("data", "portal-db", "archive"),
+            value=database.archive,
+            rule="must differ from recovery.archive: a restored database may not write into the archive it came from",
+        )
+
+
+def poolers_survive_a_node(layer: KubernetesLayer) -> Iterator[Problem]:
+    poolers = layer.data.portal_db.poolers
+    if poolers == 1:
+        rule = "must be 0, or at least 2: a single pooler is a point of failure in front of the database"
+        yield Problem(path=("data", "portal-db", "poolers"), value=poolers, rule=rule)
+
+
 def every_node_group_is_sized(environment: Environment) -> Iterator[Problem]:
     for name in NODE_GROUPS:
         if name not in environment.nodes:
@@ -188,6 +211,8 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     replicas_have_room,
     backup_keeps_what_its_level_promises,
     sentinels_watch_replicas,
+    a_recovered_database_archives_anew,
+    poolers_survive_a_node,
 )
 
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Repository, Spec
+from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Repository, Spec
 
 
 class Image(Spec):
@@ -56,6 +56,17 @@ class PortalApps(Spec):
     backend: Workload
 
 
+class Recovery(Spec):
+    """From which backup a database starts. Read only when the database is made: it stays for the record."""
+
+    archive: Name = Field(description="Folder of the lost database in the backup store.")
+    target_time: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})$",
+        description="The moment to go back to (RFC 3339), quoted; null: the newest that the archive holds.",
+    )
+
+
 class Database(Spec):
     """A PostgreSQL store. `cluster` placement: CloudNativePG inside the Kubernetes cluster."""
 
@@ -63,6 +74,11 @@ class Database(Spec):
     instances: Literal[1, 3] = Field(description="1: a single instance. 3: a primary and two replicas, one a zone.")
     storage_gib: int = Field(ge=10, le=16384)
     wal_storage_gib: int = Field(ge=5, le=1024)
+    poolers: int = Field(
+        ge=0, le=10, description="PgBouncer pods in front of the primary; 0: clients connect directly."
+    )
+    archive: Name = Field(description="Folder of this database in the backup store; a restored one needs a new one.")
+    recovery: Recovery | None = Field(default=None, description="Start from a backup; null: start empty.")
     requests: Resources
     limits: Resources
 
@@ -101,9 +117,16 @@ class Backup(Spec):
 
 
 ChartName = Literal[
-    "cloudnative-pg", "kube-prometheus-stack", "portal", "postgres-cluster", "redis-failover", "redis-operator"
+    "cloudnative-pg",
+    "cluster-autoscaler",
+    "kube-prometheus-stack",
+    "portal",
+    "postgres-cluster",
+    "redis-failover",
+    "redis-operator",
+    "vpa",
 ]
-"""The charts that every environment installs, each as one release of the same name."""
+"""The charts that environments install, each as one release of the same name."""
 
 
 class ChartOverride(Spec):

@@ -7,6 +7,9 @@ from portal import backends
 from portal.aws.cluster import Cluster
 from portal.aws.keys import Keys
 from portal.aws.network import Network
+from portal.aws.scaling import NodeAutoscaler
+from portal.aws.storage import DatabaseBackups
+from portal.kubernetes import autoscaling, postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -56,11 +59,32 @@ class AwsEnvironment(PortalStack):
             tags=labels,
             protected=environment.protected,
         )
+        node_autoscaler = NodeAutoscaler(
+            self,
+            "node-autoscaler",
+            naming=naming,
+            region=cloud.region,
+            cluster_name=cluster.contract.name,
+            user=autoscaling.SERVICE_ACCOUNT,
+        )
+        database_backups = None
+        if environment.backup.level != "none":
+            database_backups = DatabaseBackups(
+                self,
+                "database-backups",
+                naming=naming,
+                account=cloud.account,
+                cluster_name=cluster.contract.name,
+                user=postgres.SERVICE_ACCOUNT,
+                protected=environment.protected,
+            ).store
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
-            services=CloudServices(volumes=cluster.volumes),
+            services=CloudServices(
+                volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=node_autoscaler.contract
+            ),
             layer=environment,
             versions=versions,
             labels=labels,

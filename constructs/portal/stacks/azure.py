@@ -13,6 +13,8 @@ from portal.azure.group import Group
 from portal.azure.keys import Keys
 from portal.azure.logs import Workspace
 from portal.azure.network import Network
+from portal.azure.storage import DatabaseBackups
+from portal.kubernetes import postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Kind, Naming
@@ -103,11 +105,23 @@ class AzureEnvironment(PortalStack):
             kubernetes_version=versions.kubernetes.version,
             protected=environment.protected,
         )
+        database_backups = None
+        if environment.backup.level != "none":
+            database_backups = DatabaseBackups(
+                self,
+                "database-backups",
+                group=group,
+                naming=naming,
+                oidc_issuer_url=cluster.oidc_issuer_url,
+                node_subnet_id=network.node_subnet_id,
+                user=postgres.SERVICE_ACCOUNT,
+                protected=environment.protected,
+            ).store
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
-            services=CloudServices(volumes=cluster.volumes),
+            services=CloudServices(volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=None),
             layer=environment,
             versions=versions,
             labels=labels,

@@ -9,6 +9,8 @@ from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs
 from portal.gcp.network import Network
 from portal.gcp.services import Services
+from portal.gcp.storage import DatabaseBackups
+from portal.kubernetes import postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -61,11 +63,24 @@ class GcpEnvironment(PortalStack):
             protected=environment.protected,
             after=services.enabled,
         )
+        database_backups = None
+        if environment.backup.level != "none":
+            database_backups = DatabaseBackups(
+                self,
+                "database-backups",
+                naming=naming,
+                project=cloud.project,
+                region=cloud.region,
+                keys=keys,
+                user=postgres.SERVICE_ACCOUNT,
+                protected=environment.protected,
+                after=cluster.contract.ready,
+            ).store
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
-            services=CloudServices(volumes=cluster.volumes),
+            services=CloudServices(volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=None),
             layer=environment,
             versions=versions,
             labels=labels,

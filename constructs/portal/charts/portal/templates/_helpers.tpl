@@ -1,7 +1,7 @@
 {{/* The two applications: what tells them apart wherever they are treated alike. */}}
 {{- define "portal.applications" -}}
-portal-frontend: {component: frontend, port: 4400}
-backstage-backend: {component: backend, port: 7007}
+portal-frontend: {component: frontend, port: 4400, metrics: {port: http, path: /api/metrics}}
+backstage-backend: {component: backend, port: 7007, metrics: {port: metrics, path: /metrics}}
 {{- end }}
 
 {{/* Labels of an object. Takes: root, app. */}}

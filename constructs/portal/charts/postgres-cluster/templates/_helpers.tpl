@@ -19,3 +19,31 @@ cnpg.io/cluster: {{ .Release.Name }}
 {{- if hasSuffix "Gi" $memory }}{{ $mebibytes = mul 1024 $mebibytes }}{{ end -}}
 {{ div $mebibytes 4 }}MB
 {{- end }}
+
+{{/* The Barman Cloud plugin, pointed at one server's folder of the store. */}}
+{{- define "postgres.plugin" -}}
+name: barman-cloud.cloudnative-pg.io
+parameters:
+  barmanObjectName: {{ .root.Release.Name }}
+  serverName: {{ .server }}
+{{- end }}
+
+{{- define "postgres.toNames" -}}
+to:
+  - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+  {{- range .Values.network.dnsCidrs }}
+  - ipBlock: {cidr: {{ . }}}
+  {{- end }}
+ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
+{{- end }}
+
+{{- define "postgres.toApiServer" -}}
+to:
+  {{- range .Values.network.apiServer.cidrs }}
+  - ipBlock: {cidr: {{ . }}}
+  {{- end }}
+ports:
+  {{- range .Values.network.apiServer.ports }}
+  - {protocol: TCP, port: {{ . }}}
+  {{- end }}
+{{- end }}

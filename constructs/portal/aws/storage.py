@@ -1,0 +1,198 @@
+"""Object storage of one environment: where the database's backups go."""
+
+from typing import Any
+
+from cdktf import Fn, ITerraformDependable
+from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
+from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
+from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
+    S3BucketLifecycleConfiguration,
+    S3BucketLifecycleConfigurationRule,
+    S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload,
+    S3BucketLifecycleConfigurationRuleFilter,
+    S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_policy import S3BucketPolicy
+from cdktf_cdktf_provider_aws.s3_bucket_public_access_block import S3BucketPublicAccessBlock
+from cdktf_cdktf_provider_aws.s3_bucket_server_side_encryption_configuration import (
+    S3BucketServerSideEncryptionConfigurationA,
+    S3BucketServerSideEncryptionConfigurationRuleA,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_server_side_encryption_configuration import (
+    S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA as EncryptByDefault,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_versioning import S3BucketVersioningA, S3BucketVersioningVersioningConfiguration
+from constructs import Construct
+
+from portal.aws.identity import POD_IDENTITY, ServiceRole
+from portal.aws.keys import Key, administered_by_account
+from portal.kubernetes import traffic
+from portal.kubernetes.contract import BackupStore, ServiceAccount
+from portal.naming import Kind, Naming
+
+KEPT_AFTER_DELETION_DAYS = 14
+"""How long a deleted or overwritten object can be brought back: two weeks to notice."""
+
+
+class PrivateBucket(Construct):
+    """A bucket that only this account reaches, over TLS, with every object encrypted and versioned.
+
+    Nothing expires by age: whoever writes also deletes, and what was deleted stays for two weeks. (An expiry as long as
+    a backup's retention would delete the base backup that its first day needs.) Losing the bucket loses backups, so
+    Terraform refuses to destroy it when `protected`. `ready`: what makes it so, before the first object comes.
+
+    Source: guide, "AWS Architecture", S3; AWS Well-Architected SEC08.
+    """
+
+    def __init__(self, scope: Construct, id: str, *, name: str, key: Key, protected: bool) -> None:
+        super().__init__(scope, id)
+        bucket = S3Bucket(
+            self, "Default", bucket=name, force_destroy=not protected, lifecycle={"prevent_destroy": protected}
+        )
+        self.arn: str = bucket.arn
+        self.name = name
+        closed = S3BucketPublicAccessBlock(
+            self,
+            "private",
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+        )
+        versioned = S3BucketVersioningA(
+            self,
+            "versioned",
+            bucket=bucket.id,
+            versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
+        )
+        encrypted = S3BucketServerSideEncryptionConfigurationA(
+            self,
+            "encrypted",
+            bucket=bucket.id,
+            rule=[
+                S3BucketServerSideEncryptionConfigurationRuleA(
+                    apply_server_side_encryption_by_default=EncryptByDefault(
+                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
+                    ),
+                    # One call to the key for many objects.
+                    bucket_key_enabled=True,
+                )
+            ],
+        )
+        forgets = S3BucketLifecycleConfiguration(
+            self,
+            "forgets",
+            bucket=bucket.id,
+            rule=[
+                S3BucketLifecycleConfigurationRule(
+                    id="forget-deleted",
+                    status="Enabled",
+                    filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
+                    noncurrent_version_expiration=[
+                        S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
+                            noncurrent_days=KEPT_AFTER_DELETION_DAYS
+                        )
+                    ],
+                    abort_incomplete_multipart_upload=[
+                        S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(days_after_initiation=7)
+                    ],
+                )
+            ],
+        )
+        # Two changes of the public access of one bucket at the same time refuse each other.
+        tls_only = S3BucketPolicy(
+            self,
+            "tls-only",
+            bucket=bucket.id,
+            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [deny_without_tls(bucket.arn)]}),
+            depends_on=[closed],
+        )
+        self.ready: tuple[ITerraformDependable, ...] = (versioned, encrypted, forgets, tls_only)
+
+
+class DatabaseBackups(Construct):
+    """The bucket of the database's backups, which the database's pods reach by their service account.
+
+    Source: guide, "Backup Strategy"; EKS user guide, "EKS Pod Identity".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        account: str,
+        cluster_name: str,
+        user: ServiceAccount,
+        protected: bool,
+    ) -> None:
+        super().__init__(scope, id)
+        key = Key(
+            self,
+            "key",
+            name=naming.name(Kind.AWS_NAME, "database-backups"),
+            statements=[administered_by_account(account)],
+            protected=protected,
+        )
+        name = naming.name(Kind.AWS_BUCKET, "database-backups")
+        bucket = PrivateBucket(self, "Default", name=name, key=key, protected=protected)
+        role = ServiceRole(
+            self,
+            "writer",
+            name=naming.name(Kind.AWS_NAME, "database-backups"),
+            service=POD_IDENTITY,
+            statements=[*may_write(bucket.arn), may_encrypt(key.arn)],
+        )
+        association = EksPodIdentityAssociation(
+            self,
+            "user",
+            cluster_name=cluster_name,
+            namespace=user.namespace,
+            service_account=user.name,
+            role_arn=role.arn,
+            depends_on=list(role.granted),
+        )
+        self.store = BackupStore(
+            destination=f"s3://{name}/",
+            credentials={"s3Credentials": {"inheritFromIAMRole": True}},
+            # The agent on each node that hands out the role's credentials.
+            identity_endpoints=((traffic.POD_IDENTITY_AGENT, 80),),
+            ready=(association, *bucket.ready),
+        )
+
+
+def deny_without_tls(bucket_arn: str) -> dict[str, Any]:
+    """The statement that refuses every request which did not come over TLS."""
+    return {
+        "Sid": "DenyWithoutTls",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [bucket_arn, f"{bucket_arn}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def may_write(bucket_arn: str) -> list[dict[str, Any]]:
+    """Rights to list a bucket and to read, write and delete in it. Source: Barman manual, "barman-cloud", S3."""
+    return [
+        {"Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:ListBucket"], "Resource": bucket_arn},
+        {
+            "Effect": "Allow",
+            "Action": [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+            ],
+            "Resource": f"{bucket_arn}/*",
+        },
+    ]
+
+
+def may_encrypt(key_arn: str) -> dict[str, Any]:
+    """Rights to read and write objects that S3 encrypts with a key."""
+    return {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key_arn}

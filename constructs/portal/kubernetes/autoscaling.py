@@ -1,0 +1,78 @@
+"""Nodes that follow their pods, and pods that follow their work, where the cloud does not see to it by itself."""
+
+from typing import Any, Final
+
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes.contract import Cluster, NodeAutoscaler, ServiceAccount
+from portal.kubernetes.monitoring import SELECTED
+
+NODES_CHART: Final = "cluster-autoscaler"
+PODS_CHART: Final = "vpa"
+
+SERVICE_ACCOUNT = ServiceAccount(namespace=ns.AUTOSCALING, name=NODES_CHART)
+
+
+def node_values(
+    *, autoscaler: NodeAutoscaler, cluster: Cluster, kubernetes_version: str, highly_available: bool
+) -> dict[str, Any]:
+    """Values of the cluster autoscaler's chart.
+
+    It must be of the cluster's minor version, which the chart's own is not yet. Source: cluster-autoscaler, "Releases".
+    """
+    return {
+        "cloudProvider": autoscaler.cloud_provider,
+        "awsRegion": autoscaler.region,
+        "autoDiscovery": {"clusterName": autoscaler.cluster_name},
+        "image": {"tag": f"v{kubernetes_version}.1"},
+        "replicaCount": 2 if highly_available else 1,
+        "rbac": {"serviceAccount": {"name": SERVICE_ACCOUNT.name}},
+        "extraArgs": {
+            # The group whose machines fit the waiting pods best; groups of one kind stay even over the zones.
+            "expander": "least-waste",
+            "balance-similar-node-groups": True,
+            # Nodes with operators on them may go too: operators move.
+            "skip-nodes-with-system-pods": False,
+        },
+        "nodeSelector": cluster.nodes("system"),
+        "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65534,
+            "runAsGroup": 65534,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containerSecurityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "serviceMonitor": {"enabled": True, "namespace": ns.MONITORING, "selector": SELECTED["matchLabels"]},
+    }
+
+
+def pod_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
+    """Values of the vertical pod autoscaler's chart.
+
+    Its webhook sets the sizes of new pods, and lets them start as they are while it is down.
+    """
+    watched = {"podMonitor": {"enabled": True, "labels": SELECTED["matchLabels"]}}
+    placed = {"nodeSelector": cluster.nodes("system")}
+    tiny = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}}
+    small = {"resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}}}
+    return {
+        "recommender": {
+            **placed,
+            **watched,
+            "resources": {"requests": {"cpu": "50m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
+        },
+        "updater": {**placed, **watched, **small},
+        "admissionController": {
+            **placed,
+            **small,
+            "replicaCount": 2 if highly_available else 1,
+            "podDisruptionBudget": {"maxUnavailable": 1} if highly_available else {},
+            "certGen": {**placed, **tiny},
+        },
+        # Every cluster has its metrics server already.
+        "metrics-server": {"enabled": False},
+    }

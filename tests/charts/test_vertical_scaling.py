@@ -1,0 +1,36 @@
+"""The backend grows with its work, within the guide's bounds, and never against a horizontal autoscaler."""
+
+from typing import Any
+
+import pytest
+
+from tests.charts.rendering import Rendered, changed, example, render
+
+
+def vertical(rendered: Rendered) -> dict[str, Any]:
+    spec: dict[str, Any] = rendered.one("VerticalPodAutoscaler")["spec"]
+    return spec
+
+
+def portal(**replicas: int) -> Rendered:
+    return render("portal", changed(example("portal", "prod"), "backend.replicas", replicas))
+
+
+def test_bounds_are_the_guides_for_the_backends_container() -> None:
+    rendered = portal(min=6, max=6)
+    (policy,) = vertical(rendered)["resourcePolicy"]["containerPolicies"]
+    assert policy["minAllowed"] == {"cpu": "500m", "memory": "1Gi"}
+    assert policy["maxAllowed"] == {"cpu": "4", "memory": "8Gi"}
+    deployment = rendered.one("Deployment", "backstage-backend")
+    names = [container["name"] for container in deployment["spec"]["template"]["spec"]["containers"]]
+    assert policy["containerName"] in names
+    assert vertical(rendered)["targetRef"]["name"] == "backstage-backend"
+
+
+@pytest.mark.parametrize(("most", "mode"), [(6, "InPlaceOrRecreate"), (12, "Off")])
+def test_beside_a_horizontal_autoscaler_it_only_recommends(most: int, mode: str) -> None:
+    """Both act on CPU and memory: each would undo what the other does."""
+    rendered = portal(min=6, max=most)
+    scaled = {hpa["spec"]["scaleTargetRef"]["name"] for hpa in rendered.all("HorizontalPodAutoscaler")}
+    assert ("backstage-backend" in scaled) is (mode == "Off")
+    assert vertical(rendered)["updatePolicy"]["updateMode"] == mode

@@ -1,0 +1,296 @@
+"""Every own chart, rendered with the values that each stack really passes.
+
+`pytest -s tests/kubernetes/test_every_release_renders.py` prints how many objects of each kind were validated.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+
+from portal.kubernetes.monitoring import SELECTED
+from portal.rendering import Object, OwnRelease, render
+from tests.charts.rendering import conforms, helm, matches
+from tests.conftest import StackOf
+from tests.kubernetes.actors import RUN_PODS, pods
+from tests.kubernetes.pod_security import containers, violations
+from tests.kubernetes.rendered import Placed, namespaces, placed, releases_of
+from tests.kubernetes.test_release import EVERY_STACK
+from tests.synthesized import SynthesizedStack
+
+each_stack = pytest.mark.parametrize("name", EVERY_STACK)
+
+TIERS = ("dev", "staging", "prod")
+
+REPLICAS = {
+    # dev, staging, prod; a pair is what an autoscaler may choose from, 0 is none at all.
+    "Deployment/portal-frontend": (1, (3, 12), (6, 12)),
+    "Deployment/backstage-backend": (1, 3, 6),
+    "Cluster/postgres-cluster": (1, 3, 3),
+    "Pooler/postgres-cluster-pooler": (0, 2, 3),
+    "RedisReplication/redis-failover": (1, 3, 3),
+    "RedisSentinel/redis-failover": (1, 3, 3),
+}
+"""Guide, "Environment Configuration Matrix" and "Database Architecture"."""
+
+COUNTS = {
+    "Deployment": "replicas",
+    "StatefulSet": "replicas",
+    "Cluster": "instances",
+    "Pooler": "instances",
+    "RedisReplication": "clusterSize",
+    "RedisSentinel": "clusterSize",
+}
+"""The field that says how many pods a kind starts."""
+
+THIRD_PARTY_VALUES = {
+    # dev, staging, prod.
+    "cloudnative-pg: replicaCount": (1, 2, 2),
+    "redis-operator: replicas": (1, 2, 2),
+    "cluster-autoscaler: replicaCount": (1, 2, 2),
+    "vpa: admissionController.replicaCount": (1, 2, 2),
+    "vpa: metrics-server.enabled": (False, False, False),
+    "cluster-autoscaler: securityContext.runAsNonRoot": (True, True, True),
+    "cluster-autoscaler: containerSecurityContext.allowPrivilegeEscalation": (False, False, False),
+    "kube-prometheus-stack: prometheus.prometheusSpec.replicas": (1, 1, 2),
+    "kube-prometheus-stack: prometheus.prometheusSpec.retention": ("3d", "30d", "30d"),
+    "kube-prometheus-stack: prometheus.prometheusSpec.podAntiAffinity": ("soft", "soft", "hard"),
+    "kube-prometheus-stack: prometheus.podDisruptionBudget.enabled": (False, False, True),
+    "kube-prometheus-stack: alertmanager.enabled": (False, True, True),
+    "kube-prometheus-stack: alertmanager.alertmanagerSpec.replicas": (1, 1, 3),
+    "kube-prometheus-stack: alertmanager.podDisruptionBudget.enabled": (False, False, True),
+    "kube-prometheus-stack: grafana.enabled": (False, True, True),
+    "kube-prometheus-stack: grafana.initChownData.enabled": (False, False, False),
+    "kube-prometheus-stack: grafana.testFramework.enabled": (False, False, False),
+    "redis-operator: podSecurityContext.runAsNonRoot": (True, True, True),
+    "redis-operator: securityContext.allowPrivilegeEscalation": (False, False, False),
+}
+"""What matters of releases whose chart is not here to render."""
+
+
+OF_SOME_CLOUDS: Mapping[str, set[str]] = {}
+"""Objects of own charts that only some clouds get, by kind and name, with those clouds."""
+
+
+def tier(stack_name: str) -> int:
+    """The column of a stack; the local one is of development size."""
+    return TIERS.index("dev" if stack_name == "local" else stack_name.partition("-")[0])
+
+
+@cache
+def complaints(release: OwnRelease) -> str:
+    """Refused by lint: an exception. Stacks with equal values share one answer."""
+    values = json.loads(release.values)
+    return helm("lint", str(release.chart), "--namespace", release.namespace, "--strict", values=values)
+
+
+@cache
+def findings(release: OwnRelease) -> list[dict[str, Any]]:
+    return conforms("\n---\n".join(json.dumps(object) for object in render(release)))
+
+
+@each_stack
+def test_helm_finds_nothing_to_complain_about(stack: StackOf, name: str) -> None:
+    for release in releases_of(stack(name)):
+        assert "0 chart(s) failed" in complaints(release), release.name
+
+
+@each_stack
+def test_every_object_has_the_form_that_its_api_demands(stack: StackOf, name: str) -> None:
+    for release in releases_of(stack(name)):
+        found = findings(release)
+        assert [finding for finding in found if finding["status"] != "statusValid"] == [], release.name
+        assert len(found) == len(render(release)) > 0, release.name
+
+
+@each_stack
+def test_every_release_is_either_rendered_here_or_checked_by_its_values(stack: StackOf, name: str) -> None:
+    own = {release.name for release in releases_of(stack(name))}
+    checked = {row.split(": ")[0] for row in THIRD_PARTY_VALUES}
+    assert own & checked == set()
+    assert stack(name).releases.keys() - own <= checked, "add what matters of it to THIRD_PARTY_VALUES"
+
+
+def test_the_stacks_of_a_tier_consist_of_the_same_objects(stack: StackOf) -> None:
+    """Whatever the cloud. The count by kind is printed for who asks."""
+    counts = {name: Counter(each.kind for each in placed(stack(name))) for name in EVERY_STACK}
+    kinds = sorted(set().union(*counts.values()))
+    print("\n" + "\n".join(table_of(counts, kinds)))
+    distinct = {release for name in EVERY_STACK for release in releases_of(stack(name))}
+    total = sum(count.total() for count in counts.values())
+    print(f"{total} objects of {len(kinds)} kinds validated, from {len(distinct)} different renderings")
+    for column in TIERS:
+        stacks = [name for name in EVERY_STACK if name.startswith(f"{column}-")]
+        objects = {name: {f"{each.kind}/{each.name}" for each in placed(stack(name))} for name in stacks}
+        somewhere, everywhere = set.union(*objects.values()), set.intersection(*objects.values())
+        found = {each: {name.rpartition("-")[2] for name in stacks if each in objects[name]} for each in somewhere}
+        assert {each: clouds for each, clouds in found.items() if each not in everywhere} == OF_SOME_CLOUDS, column
+
+
+def table_of(counts: dict[str, Counter[str]], kinds: list[str]) -> Iterator[str]:
+    width = max(map(len, counts))
+    yield " ".join([" " * width, *kinds])
+    for name, count in counts.items():
+        yield " ".join([name.ljust(width), *(str(count[kind] or "-").rjust(len(kind)) for kind in kinds)])
+
+
+@each_stack
+def test_every_workload_has_the_replicas_of_its_tier(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    found = {f"{each.kind}/{each.name}": replicas(each, synthesized) for each in placed(synthesized, *COUNTS)}
+    wanted = {workload: columns[tier(name)] for workload, columns in REPLICAS.items()}
+    assert found == {workload: count for workload, count in wanted.items() if count}
+
+
+def replicas(each: Placed, stack: SynthesizedStack) -> Any:
+    """A number, or the bounds of the autoscaler that decides instead."""
+    for scaler in placed(stack, "HorizontalPodAutoscaler"):
+        target = scaler.spec["scaleTargetRef"]
+        if (scaler.namespace, target["kind"], target["name"]) == (each.namespace, each.kind, each.name):
+            assert COUNTS[each.kind] not in each.spec, "two would decide"
+            return scaler.spec["minReplicas"], scaler.spec["maxReplicas"]
+    return each.spec[COUNTS[each.kind]]
+
+
+@each_stack
+def test_third_party_releases_have_the_values_of_their_tier(stack: StackOf, name: str) -> None:
+    for row, columns in THIRD_PARTY_VALUES.items():
+        release, path = row.split(": ")
+        if release in stack(name).releases:
+            value: Any = stack(name).values(release)
+            for key in path.split("."):
+                value = value[key]
+            assert value == columns[tier(name)], row
+
+
+def test_no_row_is_about_a_release_that_no_stack_has(stack: StackOf) -> None:
+    installed = set().union(*(stack(name).releases for name in EVERY_STACK))
+    assert {row.split(": ")[0] for row in THIRD_PARTY_VALUES} <= installed
+
+
+@each_stack
+def test_a_budget_guards_every_deployment_with_a_pod_to_spare_and_no_other(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    for each in placed(synthesized, "Deployment", "StatefulSet"):
+        count = replicas(each, synthesized)
+        least = count[0] if isinstance(count, tuple) else count
+        guarding = [budget for budget in placed(synthesized, "PodDisruptionBudget") if selects_pods(budget, each)]
+        assert len(guarding) == (1 if least > 1 else 0), each.name
+    budgets = {
+        (each.kind, each.name): each.spec.get("enablePDB", (each.spec.get("pdb") or {}).get("enabled", False))
+        for each in placed(synthesized, "Cluster", "RedisReplication", "RedisSentinel")
+    }
+    assert set(budgets.values()) == {tier(name) > 0}
+
+
+def selects_pods(selecting: Placed, workload: Placed) -> bool:
+    labels = workload.spec["template"]["metadata"]["labels"]
+    return selecting.namespace == workload.namespace and matches(selecting.spec["selector"], labels)
+
+
+@each_stack
+def test_every_pod_template_passes_the_level_of_its_namespace(stack: StackOf, name: str) -> None:
+    enforced = {
+        namespace: labels["pod-security.kubernetes.io/enforce"] for namespace, labels in namespaces(stack(name)).items()
+    }
+    templates = list(pod_templates(stack(name)))
+    assert templates
+    for each, spec in templates:
+        if enforced[each.namespace] == "restricted":
+            assert violations(spec) == [], each.name
+
+
+@each_stack
+def test_every_container_says_what_it_needs_and_no_pod_gets_a_token_it_did_not_ask_for(
+    stack: StackOf, name: str
+) -> None:
+    for each, spec in pod_templates(stack(name)):
+        assert "automountServiceAccountToken" in spec, each.name
+        for container in containers(spec):
+            assert {"cpu", "memory"} <= container["resources"]["requests"].keys(), each.name
+            assert "memory" in container["resources"]["limits"], each.name
+
+
+def pod_templates(stack: SynthesizedStack) -> Iterator[tuple[Placed, dict[str, Any]]]:
+    for each in placed(stack, "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"):
+        holder: Object = each.spec["jobTemplate"]["spec"] if each.kind == "CronJob" else each.spec
+        yield each, holder["template"]["spec"]
+
+
+@each_stack
+def test_pods_of_operators_are_restricted_too(stack: StackOf, name: str) -> None:
+    """CloudNativePG sets everything but the profile by itself, the Redis operator nothing."""
+    for each in placed(stack(name), "Cluster"):
+        assert each.spec["seccompProfile"] == {"type": "RuntimeDefault"}
+    for each in placed(stack(name), "RedisReplication", "RedisSentinel"):
+        parts = {"container": each.spec, "exporter": each.spec["redisExporter"], "init": each.spec["initContainer"]}
+        as_pod = {
+            "securityContext": each.spec["podSecurityContext"],
+            "containers": [{"name": part, "securityContext": body["securityContext"]} for part, body in parts.items()],
+        }
+        assert violations(as_pod) == [], each.kind
+
+
+@each_stack
+def test_prometheus_selects_every_monitor_and_rule_and_each_monitor_something(stack: StackOf, name: str) -> None:
+    """And what it selects has the port that it names."""
+    monitors = placed(stack(name), "PodMonitor", "ServiceMonitor", "PrometheusRule", "Probe", "ScrapeConfig")
+    assert monitors
+    for each in monitors:
+        assert matches(SELECTED, each.body["metadata"]["labels"]), each.name
+    for each in placed(stack(name), "PodMonitor"):
+        selected = [
+            actor
+            for actor in pods(stack(name))
+            if matches(each.spec["selector"], actor.labels) and in_reach(each, actor)
+        ]
+        assert selected, each.name
+        for endpoint in each.spec["podMetricsEndpoints"]:
+            assert all(endpoint["port"] in actor.ports for actor in selected), each.name
+    for each in placed(stack(name), "ServiceMonitor"):
+        services = [
+            service
+            for service in placed(stack(name), "Service")
+            if matches(each.spec["selector"], service.body["metadata"]["labels"]) and in_reach(each, service)
+        ]
+        assert services, each.name
+        for endpoint in each.spec["endpoints"]:
+            ports = [{port.get("name") for port in service.spec["ports"]} for service in services]
+            assert all(endpoint["port"] in names for names in ports), each.name
+
+
+def in_reach(monitor: Placed, target: Any) -> bool:
+    """Whether a monitor looks into a namespace: its own, unless it names others or all."""
+    chosen = monitor.spec.get("namespaceSelector") or {}
+    return bool(chosen.get("any")) or target.namespace in chosen.get("matchNames", [monitor.namespace])
+
+
+@each_stack
+def test_every_service_sends_to_a_port_of_pods_that_exist(stack: StackOf, name: str) -> None:
+    for service in placed(stack(name), "Service"):
+        selected = [
+            actor
+            for actor in pods(stack(name))
+            if actor.namespace == service.namespace and service.spec["selector"].items() <= actor.labels.items()
+        ]
+        assert selected, service.name
+        for port in service.spec["ports"]:
+            target = port.get("targetPort", port["port"])
+            for actor in selected:
+                assert target in actor.ports or target in {number for _, number in actor.ports.values()}, service.name
+
+
+@each_stack
+def test_a_selector_selects_the_pods_of_its_own_workload(stack: StackOf, name: str) -> None:
+    """And of no other in the namespace, or two controllers would fight over them."""
+    workloads = placed(stack(name), "Deployment", "StatefulSet", "DaemonSet")
+    for each in workloads:
+        chosen = [other.name for other in workloads if selects_pods(each, other)]
+        assert chosen == [each.name]
+
+
+def test_each_workload_kind_of_the_replica_table_starts_pods() -> None:
+    assert COUNTS.keys() <= RUN_PODS.keys()
