@@ -1,5 +1,6 @@
 """The address ledger: a resource that holds data does not lose its address unseen."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,3 +80,18 @@ def test_the_command_forgets_what_it_is_told_to(ledger: Any) -> None:
 
 def test_addresses_of_a_stack_are_sorted() -> None:
     assert current(document("b_b.x", "a_a.y")) == ["a_a.y", "b_b.x"]
+
+
+def test_logs_and_releases_count_as_data_though_terraform_may_destroy_them() -> None:
+    for type in ("aws_cloudwatch_log_group", "azurerm_log_analytics_workspace", "helm_release"):
+        assert compare([f"{type}.old"], document()).lost == (f"{type}.old",)
+
+
+def test_the_command_goes_on_with_the_other_stacks_and_forgets_only_what_it_is_told_to(
+    ledger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "stack_names", lambda: ["here", "there"])
+    (tmp_path / "there.txt").write_text("helm_release.old\n")
+    assert cli.main(["addresses", "--forget", "helm_release.old"]) == 1
+    assert (tmp_path / "there.txt").read_text() == "aws_subnet.a\n"
+    assert "aws_kms_key.precious" in ledger.read_text()

@@ -79,7 +79,11 @@ def test_a_deferred_module_answers_like_the_real_one(tmp_path: Path) -> None:
     library = tmp_path / "@cdktf" / "provider-x" / "lib"
     library.mkdir(parents=True)
     (library / "index.js").write_text('exports.thing = require("./thing");')
-    (library / "thing.js").write_text('console.log("loaded"); exports.Thing = class Thing {}; exports.n = 1;')
+    # The second property as TypeScript writes a re-export: not configurable.
+    (library / "thing.js").write_text(
+        'console.log("loaded"); exports.Thing = class Thing {};'
+        'Object.defineProperty(exports, "n", { enumerable: true, get: () => 1 });'
+    )
     script = f"""
         const index = require({str(library / "index.js")!r});
         console.log("required");
@@ -94,6 +98,46 @@ def test_a_deferred_module_answers_like_the_real_one(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.split("\n")[:3] == ["required", "loaded", "true Thing,n 1 Thing"]
+
+
+def test_type_definitions_are_read_by_the_slice_and_other_files_as_ever(tmp_path: Path) -> None:
+    definitions, plain = tmp_path / ".jsii.runtime-defs.v1.jsonl", tmp_path / "plain.jsonl"
+    for file in (definitions, plain):
+        file.write_text("one\ntwo\nthree\n")
+    script = f"""
+        const {{ readFileSync }} = require("fs");
+        const sliced = readFileSync({str(definitions)!r});
+        console.log(Buffer.isBuffer(sliced), JSON.stringify([sliced.toString("utf8", 4, 7), sliced.toString("utf8")]));
+        console.log(Buffer.isBuffer(readFileSync({str(plain)!r})), readFileSync({str(definitions)!r}, "utf8").length);
+    """
+    done = subprocess.run(
+        ["node", "--require", str(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs"), "-e", script],
+        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ['false ["two","one\\ntwo\\nthree\\n"]', "true 14"]
+
+
+def test_the_first_run_is_the_one_that_finds_nothing_unpacked(tmp_path: Path) -> None:
+    environment = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(tmp_path)}
+    assert bindings.first_run(environment)
+    (tmp_path / "@cdktf" / "provider-aws" / "21.0.0").mkdir(parents=True)
+    assert not bindings.first_run(environment)
+
+
+@pytest.mark.parametrize("lacking", ["_jsii", "provider"])
+def test_a_package_laid_out_otherwise_is_not_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacking: str
+) -> None:
+    name = "cdktf_cdktf_provider_odd"
+    for part in {"_jsii", "provider"} - {lacking}:
+        (tmp_path / name / part).mkdir(parents=True)
+        (tmp_path / name / part / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not bindings._register(name)
+    assert name not in sys.modules
 
 
 @pytest.mark.slow

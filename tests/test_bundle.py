@@ -1,9 +1,15 @@
 """The bundle names everything that a deploy downloads."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
+from portal import __main__ as cli
 from portal import bundle as module
-from portal.bundle import bundle, chart_images, split_reference
+from portal.bundle import Item, bundle, chart_images, split_reference
+from portal.commands import bundle as command
 from portal.registries import UNRESOLVED, Registries
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
@@ -41,7 +47,9 @@ def test_everything_is_listed_and_nothing_is_guessed_behind_a_firewall(
     kinds = ("chart", "image", "provider")
     by_kind = {kind: {item.name: item for item in items if item.kind == kind} for kind in kinds}
     assert set(by_kind["chart"]) == set(versions.charts.releases)
-    assert set(by_kind["provider"]) == {"aws", "helm", "kubernetes", "time"}
+    assert {name: item.source for name, item in by_kind["provider"].items()} == {
+        name: f"hashicorp/{name}" for name in ("aws", "helm", "kubernetes", "time")
+    }
     assert {image.repository for image in versions.images.values()} <= set(by_kind["image"])
     assert "registry.example.com/cloudnative-pg" in by_kind["image"]
     own = by_kind["image"]["registry.example.com/portal/frontend"]
@@ -53,3 +61,52 @@ def test_everything_is_listed_and_nothing_is_guessed_behind_a_firewall(
 def test_a_chart_that_cannot_be_rendered_says_so(versions: Versions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert chart_images(versions.charts, "cloudnative-pg") == [f"(images of chart cloudnative-pg):{UNRESOLVED}"]
+
+
+@pytest.fixture
+def helm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A helm that prints its arguments, one a line, then a chart with images."""
+    printed = (
+        "kind: Pod\nspec:\n  containers:\n    - image: quay.io/a/b:1\n    - name: c\n      image: 'quay.io/c/d:2'\n"
+    )
+    program = tmp_path / "helm"
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/asked\ncat <<'END'\n{printed}END\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path / "asked"
+
+
+def test_a_charts_images_are_found_wherever_they_stand_in_a_list_item(versions: Versions, helm: Path) -> None:
+    assert chart_images(versions.charts, "cloudnative-pg") == ["quay.io/a/b:1", "quay.io/c/d:2"]
+
+
+def test_helm_is_told_where_the_chart_is(versions: Versions, helm: Path) -> None:
+    chart_images(versions.charts, "cloudnative-pg")
+    asked = helm.read_text().split()
+    assert asked[asked.index("--repo") + 1] == versions.charts.releases["cloudnative-pg"].repository
+    assert asked[asked.index("--version") + 1] == versions.charts.releases["cloudnative-pg"].version
+    chart_images(versions.charts.model_copy(update={"mirror": "oci://mirror.example.com/charts"}), "cloudnative-pg")
+    assert "oci://mirror.example.com/charts/cloudnative-pg" in helm.read_text().split()
+    assert "--repo" not in helm.read_text().split()
+
+
+def test_a_helm_that_never_ends_is_given_up(versions: Versions, helm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (helm.parent / "helm").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(module, "RENDER_TIMEOUT_SECONDS", 0.05)
+    assert chart_images(versions.charts, "cloudnative-pg") == [f"(images of chart cloudnative-pg):{UNRESOLVED}"]
+
+
+@pytest.mark.parametrize(("digest", "note"), [(UNRESOLVED, "1 of 1 are unresolved"), ("sha256:0", "")])
+def test_the_command_prints_each_item_once_and_says_what_is_unresolved(
+    digest: str, note: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    item = Item(kind="image", name="quay.io/a/b", version="1", source="quay.io", digest=digest)
+    monkeypatch.setattr(command, "stack_names", list)
+    monkeypatch.setattr(command, "bundle", lambda **_: iter([item, item]))
+    assert cli.main(["bundle", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == [asdict(item)]
+    assert printed.err.startswith(note)
+    assert bool(printed.err) is bool(note)
+    assert cli.main(["bundle"]) == 0
+    assert "quay.io/a/b" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,7 @@ def test_an_unsupported_node_is_one_line(tmp_path: Path, tool: str, prints: str 
             "Terraform 1.11 or newer is needed as 'terraform' (found: 1",
         ),
         ("terraform", None, "Terraform 1.11 or newer is needed as 'terraform' (found: none"),
+        ("terraform", '{ "terraform_version": "0.15.5" }', "Terraform 1.11 or newer is needed"),
         ("npm", None, "npm is needed; it comes with Node.js"),
         ("go", None, "Go 1.26 or newer is needed"),
     ],
@@ -156,13 +158,47 @@ def test_every_command_explains_itself() -> None:
         assert "Example: " in help.stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(unbuffered: str) -> None:
     python = ROOT / ".venv" / "bin" / "python"
-    done = run("bash", "-c", f"set -o pipefail; {python} -m portal preflight prod-aws | true", cwd=ROOT / "constructs")
-    assert done.stderr == ""
+    command = f"set -o pipefail; {python} -m portal preflight prod-aws | true"
+    done = run("bash", "-c", command, cwd=ROOT / "constructs", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_make_help_lists_every_target() -> None:
     targets = {line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ": ##" in line}
     done = run("make", "help", cwd=ROOT)
     assert all(f"  {target} " in done.stdout for target in targets)
+
+
+OLD_PYTHON = f"""#!/bin/sh
+exec {sys.executable} -c 'import sys; sys.version_info = (3, 10, 9); exec(sys.argv[1])' "$2"
+"""
+NO_VENV = f"""#!/bin/sh
+case $2 in *venv*) exit 1 ;; esac
+exec {sys.executable} "$@"
+"""
+OLD_NODE = f"""#!/bin/sh
+[ "$1" = -e ] || exec {shutil.which("node")} "$@"
+exec {shutil.which("node")} -e "Object.defineProperty(process, 'versions', {{value: {{node: '18.20.0'}}}}); $2"
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "script", "complaint"),
+    [
+        ("python3", OLD_PYTHON, "Python 3.11 or newer is needed as 'python3'"),
+        ("python3", NO_VENV, "Python's venv module is needed"),
+        ("node", OLD_NODE, "Node.js 20 or newer is needed as 'node'"),
+    ],
+    ids=["python", "venv", "node"],
+)
+def test_what_make_starts_is_new_enough_and_whole(tmp_path: Path, tool: str, script: str, complaint: str) -> None:
+    fake = tmp_path / tool
+    fake.write_text(script)
+    fake.chmod(0o755)
+    done = run(ROOT / "bin" / "prerequisites", cwd=ROOT, PATH=f"{tmp_path}:{os.environ['PATH']}", PYTHON="python3")
+    assert done.returncode == 2
+    assert done.stderr.startswith(complaint)
+    assert done.stderr.count("\n") == 1

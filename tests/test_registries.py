@@ -23,9 +23,12 @@ class Stub(BaseHTTPRequestHandler):
     """A chart repository, an image registry that wants an anonymous token, and a provider registry, on one port."""
 
     asked: list[str]
+    token_field = "token"
 
     def do_HEAD(self) -> None:
-        if self.headers.get("Authorization") != "Bearer anonymous":
+        if self.path.startswith("/v2/secret/"):
+            self._answer(401, {"WWW-Authenticate": 'Basic charset="UTF-8"'})
+        elif self.headers.get("Authorization") != "Bearer anonymous":
             realm = f"http://{self.headers['Host']}/token"
             scope = "repository:portal/app:pull"
             self._answer(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="stub",scope="{scope}"'})
@@ -38,7 +41,7 @@ class Stub(BaseHTTPRequestHandler):
         self.asked.append(self.path)
         bodies = {
             "/charts/index.yaml": INDEX,
-            "/token?service=stub&scope=repository%3Aportal%2Fapp%3Apull": '{"token": "anonymous"}',
+            "/token?service=stub&scope=repository%3Aportal%2Fapp%3Apull": f'{{"{self.token_field}": "anonymous"}}',
             "/v1/providers/hashicorp/aws/6.25.0/download/linux/amd64": '{"shasum": "' + "d" * 64 + '"}',
         }
         body = bodies.get(self.path)
@@ -69,6 +72,16 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_an_images_digest_is_read_with_an_anonymous_token(host: str) -> None:
     assert Registries().image_digest(repository=f"{host}/portal/app", tag="1.0") == DIGEST
+
+
+def test_some_registries_call_it_an_access_token(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stub, "token_field", "access_token")
+    assert Registries().image_digest(repository=f"{host}/portal/app", tag="1.0") == DIGEST
+
+
+def test_a_registry_that_wants_a_password_is_unresolved(host: str) -> None:
+    assert Registries().image_digest(repository=f"{host}/secret/app", tag="1.0") == UNRESOLVED
+    assert Stub.asked == [], "no token is asked for"
 
 
 def test_a_tag_that_is_not_there_is_unresolved(host: str) -> None:

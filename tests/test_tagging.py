@@ -17,6 +17,16 @@ def test_keys_and_values_are_valid_labels_everywhere(environments: Environments)
             assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
 
 
+def test_tags_say_whose_a_resource_is_and_how_it_is_backed_up(environments: Environments) -> None:
+    assert tags(stack="staging-gcp", layer=environments.tiers["staging"]) == {
+        "project": "portal",
+        "tier": "staging",
+        "stack": "staging-gcp",
+        "managed-by": "cdktf",
+        "backup": "daily",
+    }
+
+
 @pytest.mark.parametrize("name", ["dev-aws", "prod-aws"])
 def test_aws_tags_everything_by_the_provider(stack: StackOf, name: str) -> None:
     (provider,) = stack(name).document["provider"]["aws"]

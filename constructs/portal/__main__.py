@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
+        # Here and not when Python ends: what a pipe's buffer holds is written only now.
+        sys.stdout.flush()
     except PortalError as error:
         print(error, file=sys.stderr)
         return PortalError.EXIT_CODE

@@ -6,7 +6,7 @@ naming page ("Bucket naming rules", "Naming rules and restrictions for Azure res
 
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, unique
 from hashlib import sha256
 
 PROJECT = "portal"
@@ -14,27 +14,32 @@ PROJECT = "portal"
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """What one kind of resource takes as its name."""
+    """What one kind of resource takes as its name.
 
+    `what`: sets kinds with equal limits apart, which an enum would else make one.
+    """
+
+    what: str
     longest: int
     separator: str = "-"
     unique_worldwide: bool = False
 
 
+@unique
 class Kind(Enum):
     """The kinds of names that the platform makes."""
 
-    AWS_NAME = Limit(longest=64)
+    AWS_NAME = Limit(what="aws name", longest=64)
     """IAM roles have the least room of what AWS names here; EKS clusters, node groups and logs have more."""
-    AWS_BUCKET = Limit(longest=63, unique_worldwide=True)
-    GCP_NAME = Limit(longest=40)
+    AWS_BUCKET = Limit(what="aws bucket", longest=63, unique_worldwide=True)
+    GCP_NAME = Limit(what="gcp name", longest=40)
     """GKE clusters have the least room; networks, routers and keys have 63."""
-    GCP_ACCOUNT = Limit(longest=30)
-    GCP_BUCKET = Limit(longest=63, unique_worldwide=True)
-    AZURE_NAME = Limit(longest=63)
+    GCP_ACCOUNT = Limit(what="gcp account", longest=30)
+    GCP_BUCKET = Limit(what="gcp bucket", longest=63, unique_worldwide=True)
+    AZURE_NAME = Limit(what="azure name", longest=63)
     """AKS clusters; resource groups, networks and gateways have 64 to 90."""
-    AZURE_STORAGE = Limit(longest=24, separator="", unique_worldwide=True)
-    AZURE_VAULT = Limit(longest=24, unique_worldwide=True)
+    AZURE_STORAGE = Limit(what="azure storage", longest=24, separator="", unique_worldwide=True)
+    AZURE_VAULT = Limit(what="azure vault", longest=24, unique_worldwide=True)
 
 
 @dataclass(frozen=True, kw_only=True)

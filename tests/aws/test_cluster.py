@@ -24,6 +24,10 @@ def test_only_access_entries_open_the_cluster(stack: StackOf, name: str, environ
     aws = environments.tiers[name.partition("-")[0]].clouds.aws
     entry = synthesized.one("aws_eks_access_entry")
     assert entry["principal_arn"] == f"arn:aws:iam::{aws.account}:role/{aws.cluster.deployer_role}"
+    rights = synthesized.one("aws_eks_access_policy_association")
+    assert entry.address in synthesized.references(rights)
+    assert rights["policy_arn"].endswith("/AmazonEKSClusterAdminPolicy"), "or it may install nothing"
+    assert rights["access_scope"] == {"type": "cluster"}
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -61,6 +65,13 @@ def test_clusters_run_the_pinned_version_with_standard_support(stack: StackOf, n
     assert cluster["upgrade_policy"] == {"support_type": "STANDARD"}
 
 
+@pytest.mark.parametrize("name", TIERS)
+def test_services_get_the_range_of_the_data(stack: StackOf, name: str, environments: Environments) -> None:
+    network = environments.tiers[name.partition("-")[0]].clouds.aws.network
+    config = stack(name).one("aws_eks_cluster")["kubernetes_network_config"]
+    assert config["service_ipv4_cidr"] == str(network.service_cidr)
+
+
 @pytest.mark.parametrize(("name", "protected"), [("dev-aws", False), ("staging-aws", True), ("prod-aws", True)])
 def test_a_protected_cluster_cannot_be_deleted(stack: StackOf, name: str, protected: bool) -> None:
     cluster = stack(name).one("aws_eks_cluster")
@@ -78,6 +89,40 @@ def test_addons_come_in_the_order_in_which_nodes_need_them(stack: StackOf) -> No
     for name in AFTER_NODES:
         assert nodes <= prod.comes_after(addons[name]), name
     assert prod.one("aws_eks_cluster")["bootstrap_self_managed_addons"] is False
+    # An addon that stops at a field somebody else has set would leave its old version running.
+    assert {addons[name]["resolve_conflicts_on_update"] for name in addons} == {"OVERWRITE"}
+
+
+def test_nodes_come_after_their_way_to_the_registries(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    ways = {r.address for r in prod.all("aws_route")} | {r.address for r in prod.all("aws_route_table_association")}
+    for group in prod.all("aws_eks_node_group"):
+        assert ways <= prod.comes_after(group), "a node that can pull no image never becomes ready"
+
+
+def test_addons_get_their_rights_through_the_account_that_they_run_as(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    accounts = {
+        addon["addon_name"]: addon["pod_identity_association"][0]["service_account"]
+        for addon in prod.all("aws_eks_addon")
+        if addon.get("pod_identity_association")
+    }
+    # The names that each addon's own manifest gives to its service account.
+    assert accounts == {"vpc-cni": "aws-node", "aws-ebs-csi-driver": "ebs-csi-controller-sa"}
+
+
+def test_data_volumes_are_encrypted_with_the_data_key(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    fast = prod.one("kubernetes_storage_class_v1")
+    assert fast["storage_provisioner"] == "ebs.csi.aws.com"
+    assert fast["parameters"]["encrypted"] == "true"
+    assert fast["parameters"]["kmsKeyId"] == "${aws_kms_key.keys_data.arn}"
+
+
+def test_the_volume_driver_may_hand_the_key_only_to_aws(stack: StackOf) -> None:
+    rights = stack("prod-aws").one("aws_iam_role_policy", "cluster_volumes_rights")["policy"]
+    (grant,) = [part for part in rights.split('"Effect"') if '"kms:CreateGrant"' in part]
+    assert '"kms:GrantIsForAWSResource" = "true"' in grant
 
 
 def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
@@ -90,6 +135,7 @@ def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
 def test_each_zones_pods_get_that_zones_subnet(stack: StackOf) -> None:
     values = pod_networking(region="eu-west-1", subnet_ids={"eu-west-1a": "subnet-1"}, security_group_id="sg-1")
     assert values["eniConfig"]["subnets"] == {"eu-west-1a": {"id": "subnet-1", "securityGroups": ["sg-1"]}}
+    assert values["env"]["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] == "true", "or pods use up the nodes' addresses"
     assert values["env"]["ENI_CONFIG_LABEL_DEF"] == "topology.kubernetes.io/zone", "or the names do not match"
     assert values["enableNetworkPolicy"] == "true", "or every NetworkPolicy is ignored"
     prod = stack("prod-aws")
@@ -102,7 +148,13 @@ def test_terraform_logs_in_by_a_command_and_holds_no_token(stack: StackOf) -> No
     (kubernetes,), (helm,) = prod.document["provider"]["kubernetes"], prod.document["provider"]["helm"]
     (exec,) = kubernetes["exec"]
     assert exec["command"] == "aws"
-    assert exec["args"][:2] == ["eks", "get-token"]
+    cluster = prod.one("aws_eks_cluster")
+    region = prod.document["provider"]["aws"][0]["region"]
+    assert exec["args"] == ["eks", "get-token", "--cluster-name", cluster["name"], "--region", region]
     assert helm["kubernetes"]["exec"] == exec
+    for provider in (kubernetes, helm["kubernetes"]):
+        assert provider["host"] == f"${{{cluster.address}.endpoint}}"
+        ca = f"{cluster.address}.certificate_authority[0].data"
+        assert provider["cluster_ca_certificate"] == f"${{base64decode({ca})}}"
     assert "token" not in kubernetes
     assert "token" not in helm["kubernetes"]

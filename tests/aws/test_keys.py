@@ -1,5 +1,7 @@
 """Keys: one a purpose, rotated, kept, and each used only as its policy says."""
 
+import re
+
 import pytest
 
 from portal.aws.keys import administered_by_account, used_by_logs, used_through
@@ -19,6 +21,24 @@ def test_keys_rotate_and_are_kept_where_data_is_protected(stack: StackOf, name: 
         assert key["enable_key_rotation"] is True
         assert key["deletion_window_in_days"] == days
         assert key["lifecycle"]["prevent_destroy"] is kept
+        (alias,) = stack(name).referring_to(key, "aws_kms_alias")
+        assert alias["name"] == f"alias/{key['description']}"
+        assert alias["target_key_id"] == f"${{{key.address}.key_id}}"
+
+
+def test_each_key_lets_in_its_users_and_nobody_else(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    users = {
+        purpose: set(re.findall(r'"Sid" = "(\w+)"', prod.one("aws_kms_key", f"keys_{purpose}")["policy"]))
+        for purpose in ("cluster", "data", "logs")
+    }
+    # EKS uses the key of the cluster with grants that the account's IAM allows.
+    assert users == {
+        "cluster": {"AccountAdministers"},
+        "data": {"AccountAdministers", "UsedThroughService"},
+        "logs": {"AccountAdministers", "LogsEncrypt"},
+    }
+    assert '"kms:ViaService" = "ec2.eu-west-1.amazonaws.com"' in prod.one("aws_kms_key", "keys_data")["policy"]
 
 
 def test_each_purpose_has_its_own_key(stack: StackOf) -> None:

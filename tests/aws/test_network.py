@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 
+from portal.spec.loader import Environments
 from tests.conftest import StackOf
 
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
@@ -55,6 +56,18 @@ def test_subnets_do_not_overlap_and_lie_one_of_a_kind_in_each_zone(stack: StackO
     assert {zones.count(zone) for zone in zones} == {4}
 
 
+def test_the_vpc_answers_names(stack: StackOf) -> None:
+    vpc = stack("prod-aws").one("aws_vpc")
+    assert vpc["enable_dns_support"] is True
+    assert vpc["enable_dns_hostnames"] is True, "or nodes do not find the API server's private endpoint"
+
+
+def test_a_nat_comes_after_the_way_out_of_its_subnet(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    for nat in prod.all("aws_nat_gateway"):
+        assert {"aws_internet_gateway.network_internet", "aws_route.network_public-out"} <= prod.comes_after(nat)
+
+
 def test_pods_take_addresses_from_the_secondary_range_once_it_is_there(stack: StackOf) -> None:
     prod = stack("prod-aws")
     secondary = prod.one("aws_vpc_ipv4_cidr_block_association")
@@ -71,9 +84,14 @@ def test_the_default_group_lets_nothing_in_or_out(stack: StackOf) -> None:
 
 
 @pytest.mark.parametrize("name", TIERS)
-def test_flow_logs_are_encrypted_and_their_writer_may_write_only_there(stack: StackOf, name: str) -> None:
+def test_flow_logs_are_encrypted_and_their_writer_may_write_only_there(
+    stack: StackOf, name: str, environments: Environments
+) -> None:
     synthesized = stack(name)
+    assert synthesized.one("aws_flow_log")["traffic_type"] == "ALL"
     group = synthesized.one("aws_cloudwatch_log_group", "network_flow-logs_group")
+    days = environments.tiers[name.partition("-")[0]].clouds.aws.cluster.log_retention_days
+    assert group["retention_in_days"] == days
     assert "aws_kms_key.keys_logs" in synthesized.references(group)
     rights = synthesized.one("aws_iam_role_policy", "network_flow-logs_writer_rights")
     assert group.address in synthesized.references(rights)

@@ -13,7 +13,8 @@ def test_groups_have_the_guides_labels_and_the_tiers_sizes(
     stack: StackOf, name: str, environments: Environments
 ) -> None:
     environment = environments.tiers[name.partition("-")[0]]
-    groups = {group["node_group_name"]: group for group in stack(name).all("aws_eks_node_group")}
+    synthesized = stack(name)
+    groups = {group["node_group_name"]: group for group in synthesized.all("aws_eks_node_group")}
     assert {group: body["labels"]["workload-type"] for group, body in groups.items()} == {
         "system": "system",
         "application": "application",
@@ -24,6 +25,9 @@ def test_groups_have_the_guides_labels_and_the_tiers_sizes(
         scaling = body["scaling_config"]
         assert (scaling["min_size"], scaling["max_size"]) == (wanted.min, wanted.max)
         assert body["instance_types"] == [environment.clouds.aws.nodes[group].instance_type]
+        assert body["ami_type"].startswith("AL2023_ARM_64" if wanted.architecture == "arm64" else "AL2023_x86_64")
+        (template,) = [t for t in synthesized.all("aws_launch_template") if t.address in synthesized.references(body)]
+        assert template["block_device_mappings"][0]["ebs"]["volume_size"] == wanted.disk_gib
 
 
 def test_production_sizes_are_the_guides(stack: StackOf) -> None:
@@ -48,7 +52,9 @@ def test_pods_cannot_take_the_nodes_credentials_and_disks_are_encrypted(stack: S
         options = template["metadata_options"]
         assert (options["http_tokens"], options["http_put_response_hop_limit"]) == ("required", 1)
         (disk,) = template["block_device_mappings"]
+        assert disk["device_name"] == "/dev/xvda", "the root of Amazon Linux; another name adds a disk beside it"
         assert disk["ebs"]["encrypted"] == "true"
+        assert disk["ebs"]["delete_on_termination"] == "true"
         assert "aws_kms_key.keys_data" in synthesized.references(template)
         assert len(synthesized.referring_to(template, "aws_eks_node_group")) == 1
 

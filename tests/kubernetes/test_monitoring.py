@@ -55,3 +55,59 @@ def test_autopilot_gets_nothing_that_it_refuses(stack: StackOf, name: str) -> No
         assert values[part]["enabled"] is False
     assert values["prometheusOperator"]["kubeletService"]["enabled"] is False
     assert values["prometheusOperator"]["nodeSelector"] == {}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_replicas_of_enterprise_stand_apart_and_one_may_go_at_a_time(stack: StackOf, name: str) -> None:
+    values = stack(name).values(CHART)
+    spec, alerts = values["prometheus"]["prometheusSpec"], values["alertmanager"]
+    enterprise = name.startswith("prod")
+    assert (spec["podAntiAffinity"] == "hard") is enterprise
+    for part, replicas in (
+        (values["prometheus"], spec["replicas"]),
+        (alerts, alerts["alertmanagerSpec"]["replicas"]),
+    ):
+        budget = part["podDisruptionBudget"]
+        # A budget over a single pod would hold up every drain of its node.
+        assert budget["enabled"] is (enterprise and replicas > 1)
+        assert not budget["enabled"] or budget["minAvailable"] == replicas - 1
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_a_basic_prometheus_asks_for_less_than_the_guides(stack: StackOf, name: str) -> None:
+    requests = stack(name).values(CHART)["prometheus"]["prometheusSpec"]["resources"]["requests"]
+    assert requests["memory"] == ("1Gi" if name.startswith(("dev", "local")) else "2Gi")
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_every_route_sees_alerts_from_every_namespace(stack: StackOf, name: str) -> None:
+    spec = stack(name).values(CHART)["alertmanager"]["alertmanagerSpec"]
+    assert spec["alertmanagerConfigMatcherStrategy"] == {"type": "None"}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_nothing_is_scraped_that_a_managed_control_plane_hides(stack: StackOf, name: str) -> None:
+    values = stack(name).values(CHART)
+    for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy"):
+        assert values[part]["enabled"] is False
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_what_needs_the_host_lives_in_its_own_namespace_and_the_release_waits_for_it(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    values = synthesized.values(CHART)
+    namespaces = {namespace["metadata"]["name"] for namespace in synthesized.all("kubernetes_namespace_v1")}
+    if values["nodeExporter"]["enabled"]:
+        assert values["prometheus-node-exporter"]["namespaceOverride"] == "node-agents"
+        before = synthesized.comes_after(synthesized.releases[CHART])
+        assert "kubernetes_network_policy_v1.platform_namespaces_node-agents-default-deny" in before
+        assert "kubernetes_resource_quota_v1.platform_namespaces_node-agents-quota" in before
+    else:
+        assert "node-agents" not in namespaces
+    # Both would run as root, which the namespace refuses.
+    assert values["grafana"]["initChownData"]["enabled"] is False
+    assert values["grafana"]["testFramework"]["enabled"] is False
+
+
+def test_local_has_node_agents(stack: StackOf) -> None:
+    assert stack("local").values(CHART)["nodeExporter"]["enabled"] is True

@@ -1,5 +1,6 @@
 """Namespaces: what may run in each, and that nothing is open by default."""
 
+from ipaddress import ip_network
 from typing import Any, cast
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from portal.kubernetes.traffic import API_SERVER, Flow, Peer, policy, webhooks
 from tests.conftest import StackOf
 from tests.kubernetes.test_release import EVERY_STACK
+from tests.synthesized import SynthesizedStack
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)
@@ -28,6 +30,14 @@ def test_every_namespace_denies_by_default_and_may_make_no_load_balancer(stack: 
         assert deny["spec"] == {"pod_selector": {}, "policy_types": ["Ingress", "Egress"]}
         (quota,) = synthesized.referring_to(namespace, "kubernetes_resource_quota_v1")
         assert quota["spec"]["hard"]["services.loadbalancers"] == "0"
+        assert 10 <= int(quota["spec"]["hard"]["pods"]) <= 500
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_whatever_is_not_restricted_is_warned_about_and_audited(stack: StackOf, name: str) -> None:
+    for namespace in stack(name).all("kubernetes_namespace_v1"):
+        labels = namespace["metadata"]["labels"]
+        assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("audit", "warn")} == {"restricted"}
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)
@@ -37,6 +47,72 @@ def test_only_the_control_plane_may_call_in_from_anywhere(stack: StackOf, name: 
         for rule in resource["spec"].get("ingress", ()):
             if not rule.get("from") or any("ip_block" in peer for peer in rule["from"]):
                 assert resource["metadata"]["name"] == "allow-webhooks", resource.address
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_only_prometheus_reads_metrics(stack: StackOf, name: str) -> None:
+    scrapes = policies(stack(name), "allow-scrapes")
+    assert scrapes
+    for scrape in scrapes:
+        (rule,) = scrape["ingress"]
+        # A label that Kubernetes itself sets: whoever may label a namespace could claim any other.
+        assert rule["from"] == [{"namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_names_are_asked_of_the_clusters_own_resolvers(stack: StackOf, name: str) -> None:
+    for asked in policies(stack(name), "allow-dns"):
+        (rule,) = asked["egress"]
+        assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {("TCP", "53"), ("UDP", "53")}
+        blocks = [ip_network(peer["ip_block"]["cidr"]) for peer in rule["to"] if "ip_block" in peer]
+        assert all(block.is_link_local and block.num_addresses == 1 for block in blocks)
+        (selector,) = [peer["namespace_selector"] for peer in rule["to"] if "ip_block" not in peer]
+        assert selector == {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_a_flow_that_leaves_its_namespace_names_its_ports(stack: StackOf, name: str) -> None:
+    for resource in stack(name).all("kubernetes_network_policy_v1"):
+        if resource["metadata"]["name"] == "allow-scraping-pods":  # Metrics are on any port.
+            continue
+        spec = resource["spec"]
+        for rule in (*spec.get("ingress", ()), *spec.get("egress", ())):
+            peers = rule.get("from", []) + rule.get("to", [])
+            assert rule.get("ports") or peers == [{"pod_selector": {}}], resource.address
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_an_own_flow_ends_at_the_namespaces_own_pods(stack: StackOf, name: str) -> None:
+    for way, other in (("ingress", "from"), ("egress", "to")):
+        flows = policies(stack(name), f"allow-own-{way}")
+        assert flows
+        assert all(flow[way] == [{other: [{"pod_selector": {}}]}] for flow in flows)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "flow", "ports"),
+    [
+        # Where each program listens, as its own documentation and chart say.
+        ("cnpg-system", "allow-instances", {"8000", "5432"}),
+        ("cnpg-system", "allow-webhooks", {"9443"}),
+        ("redis-operator", "allow-instances", {"6379", "26379"}),
+        ("monitoring", "allow-webhooks", {"10250"}),
+        ("monitoring", "allow-scraping-nodes", {"9100", "10250"}),
+        ("monitoring", "allow-api-server", {"443", "6443"}),
+        ("node-agents", "allow-scrapes", {"9100"}),
+    ],
+)
+def test_a_flow_opens_the_ports_that_are_listened_on(
+    stack: StackOf, namespace: str, flow: str, ports: set[str]
+) -> None:
+    spec = stack("prod-aws").one("kubernetes_network_policy_v1", f"platform_namespaces_{namespace}-{flow}")["spec"]
+    (rule,) = spec.get("ingress", spec.get("egress"))
+    assert {port["port"] for port in rule["ports"]} == ports
+
+
+def policies(stack: SynthesizedStack, name: str) -> list[dict[str, Any]]:
+    """The specs of a stack's policies of that name, whatever their namespace."""
+    return [p["spec"] for p in stack.all("kubernetes_network_policy_v1") if p["metadata"]["name"] == name]
 
 
 def test_a_flow_over_udp_opens_both_protocols() -> None:

@@ -26,8 +26,7 @@ def run(options: Namespace) -> int:
         found = [*layer_blockers(environment), *cloud_blockers(environment, cloud)]
     else:
         raise PortalError(f"There is no stack {options.stack}; `cdktf list` prints the names.")
-    file = "local" if options.stack == "local" else tier
     for blocker in found:
-        print(f"environments/{file}.yaml: {blocker}")
+        print(f"environments/{tier}.yaml: {blocker}")
     print(f"{options.stack}: {len(found)} to mend before a deploy" if found else f"{options.stack}: ready")
     return 1 if found else 0
