@@ -86,10 +86,13 @@ bench: setup ## Measure synthesis, fast and eager bindings side by side (minutes
 	@$(PORTAL) bench
 
 .PHONY: tools
-tools: ## Build helm and kubeconform into .tools/bin (some minutes, once)
+tools: ## Build helm, kubeconform and promtool into .tools/bin (some minutes, once)
 	@bin/prerequisites go
 	@cd tools && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../.tools/bin/ \
 		helm.sh/helm/v4/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform
+	@# Without its service discoveries, which are the clouds' SDKs and most of the build, promtool checks rules all the same.
+	@cd tools && CGO_ENABLED=0 go build -trimpath -tags remove_all_sd -ldflags "-s -w" -o ../.tools/bin/ \
+		github.com/prometheus/prometheus/cmd/promtool
 
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
