@@ -22,7 +22,16 @@ SCHEMAS = ROOT / "tests/data/schemas"
 KUBERNETES = "1.36.3"
 NAMESPACE = "developer-portal"
 
-CHARTS = ("portal", "postgres-cluster", "redis-failover")
+CHARTS = (
+    "alerts",
+    "cluster-policies",
+    "credentials",
+    "dashboards",
+    "internal-ca",
+    "portal",
+    "postgres-cluster",
+    "redis-failover",
+)
 SIZES = ("dev", "prod")
 
 Values = Mapping[str, Any]

@@ -27,7 +27,7 @@ from tests.charts.rendering import (
 each_chart = pytest.mark.parametrize("chart", CHARTS)
 each_size = pytest.mark.parametrize("size", SIZES)
 
-OPTIONAL = {"storage.class", "backup", "pooler", "backup.credentials.s3Credentials"}
+OPTIONAL = {"storage.class", "priorityClass", "backup", "pooler", "backup.credentials.s3Credentials"}
 
 
 @cache
@@ -66,8 +66,10 @@ def test_every_object_says_what_it_belongs_to(chart: str) -> None:
 
 
 @each_chart
-def test_the_release_decides_the_namespace(chart: str) -> None:
-    assert {object["metadata"].get("namespace", NAMESPACE) for object in rendered(chart, "prod").objects} == {NAMESPACE}
+def test_the_release_decides_the_namespace_unless_the_values_do(chart: str) -> None:
+    named = {secret["namespace"] for secret in example(chart, "prod").get("secrets", ())}
+    found = {object["metadata"].get("namespace", NAMESPACE) for object in rendered(chart, "prod").objects}
+    assert found == {NAMESPACE, *named}
 
 
 @each_chart
@@ -112,12 +114,29 @@ BAD_VALUES = [
     ("postgres-cluster", "resources.limits.cpu", "four"),
     ("postgres-cluster", "network.clients", []),
     ("postgres-cluster", "network.apiServer.ports", [0]),
+    ("cluster-policies", "action", "Audit"),
+    ("cluster-policies", "namespaces", []),
+    ("cluster-policies", "hostPathNamespaces", "node-agents"),
+    ("cluster-policies", "images.namespaces", ["Portal"]),
+    ("cluster-policies", "images.byDigest", ["registry.example.com/portal/backend@sha256:0b63"]),
+    ("cluster-policies", "images.trusted", ["quay.io/opstree"]),
+    ("cluster-policies", "priorities", [{"name": "system-own", "value": 1, "description": "x"}]),
+    ("cluster-policies", "priorities", [{"name": "own", "value": 2_000_000_000, "description": "x"}]),
+    ("credentials", "keep", "yes"),
+    ("credentials", "secrets", []),
+    ("credentials", "secrets", [{"name": "one", "namespace": "two"}]),
+    ("credentials", "secrets", [{"name": "one", "namespace": "two", "passwordKey": "a/b"}]),
+    ("credentials", "secrets", [{"name": "one", "namespace": "two", "passwordKey": "a", "fixed": {"b": "{{ .x }}"}}]),
+    ("internal-ca", "issuer", "Internal CA"),
+    ("internal-ca", "duration", "10y"),
     ("redis-failover", "redis.replicas", 2),
     ("redis-failover", "sentinel.replicas", 5),
     ("redis-failover", "redis.image", "quay.io/opstree/redis:latest"),
     ("redis-failover", "exporter.resources.requests.memory", "64"),
     ("redis-failover", "maxMemoryPolicy", "lru"),
     ("redis-failover", "storage.keepAfterDelete", "yes"),
+    ("redis-failover", "secret.name", "Redis"),
+    ("redis-failover", "priorityClass", ""),
 ]
 
 
@@ -149,13 +168,19 @@ def test_the_portal_uses_what_the_data_charts_make(size: str) -> None:
     values = example("portal", size)
     redis, postgres = rendered("redis-failover", size), rendered("postgres-cluster", size)
 
-    assert values["cache"]["secret"]["key"] in redis.one("Secret", values["cache"]["secret"]["name"])["data"]
+    assert values["cache"]["secret"] == example("redis-failover", size)["secret"]
     replication = redis.one("RedisReplication")["metadata"]["name"]
     assert values["cache"]["host"] == f"{replication}-master"
     assert values["cache"]["apps"] == [replication, f"{redis.one('RedisSentinel')['metadata']['name']}-sentinel"]
 
     cluster = postgres.one("Cluster")["metadata"]["name"]
-    assert values["database"] == {"cluster": cluster, "secret": f"{cluster}-app", "caSecret": f"{cluster}-ca"}
+    poolers = [pooler["metadata"]["name"] for pooler in postgres.all("Pooler")]
+    assert values["database"] == {
+        "cluster": cluster,
+        "host": poolers[0] if poolers else f"{cluster}-rw",
+        "secret": f"{cluster}-app",
+        "caSecret": f"{cluster}-ca",
+    }
 
 
 @each_size

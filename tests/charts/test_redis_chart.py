@@ -1,14 +1,11 @@
 """How Redis and Sentinel run."""
 
-import base64
-from copy import deepcopy
 from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.charts.rendering import NAMESPACE, Rendered, changed, example, flows, matches, render
-from tests.charts.stub_api import StubApi
+from tests.charts.rendering import Rendered, changed, example, flows, matches, render
 
 KINDS = {"RedisReplication": "redis-failover", "RedisSentinel": "redis-failover-sentinel"}
 """Each resource, and the value of the label `app` that the operator puts on its pods."""
@@ -24,10 +21,6 @@ def redis(size: str) -> Rendered:
 def spec(rendered: Rendered, kind: str) -> dict[str, Any]:
     found: dict[str, Any] = rendered.one(kind)["spec"]
     return found
-
-
-def password(rendered: Rendered) -> str:
-    return base64.b64decode(rendered.one("Secret")["data"]["password"]).decode()
 
 
 @pytest.mark.parametrize(("size", "count", "quorum"), [("dev", 1, "1"), ("prod", 3, "2")])
@@ -56,7 +49,7 @@ def test_a_single_pod_blocks_no_drain(kind: str) -> None:
 
 def test_sentinel_watches_the_replication_with_its_password() -> None:
     replication, sentinel = redis("prod").one("RedisReplication"), spec(redis("prod"), "RedisSentinel")
-    reference = {"name": redis("prod").one("Secret")["metadata"]["name"], "key": "password"}
+    reference = example("redis-failover", "prod")["secret"]
     watched = sentinel["redisSentinelConfig"]
     assert watched["redisReplicationName"] == replication["metadata"]["name"]
     assert watched["redisReplicationPassword"]["secretKeyRef"] == reference
@@ -64,38 +57,19 @@ def test_sentinel_watches_the_replication_with_its_password() -> None:
     assert sentinel["kubernetesConfig"]["redisSecret"] == reference
 
 
-def test_the_password_is_made_where_it_is_used() -> None:
-    first, second = (password(render("redis-failover", example("redis-failover", "prod"))) for _ in range(2))
-    assert first != second
-    assert len(first) >= 32
-    # It goes into URLs.
-    assert first.isascii()
-    assert first.isalnum()
+def test_the_chart_makes_no_password() -> None:
+    assert redis("prod").all("Secret") == []
 
 
-@pytest.mark.parametrize("again", [["--is-upgrade"], []], ids=["upgrade", "new installation"])
-def test_the_password_that_is_there_stays(again: list[str]) -> None:
-    """After an upgrade, and after a release that kept its volumes was removed and installed anew."""
-    secret = deepcopy(redis("prod").one("Secret"))
-    secret["metadata"]["namespace"] = NAMESPACE
-    secret["metadata"]["annotations"] |= {
-        "meta.helm.sh/release-name": "redis-failover",
-        "meta.helm.sh/release-namespace": NAMESPACE,
-    }
-    with StubApi(kinds=redis("prod").objects, stored=[secret]) as api:
-        rendered = render("redis-failover", example("redis-failover", "prod"), *api.helm_options, *again)
-    assert password(rendered) == password(redis("prod"))
-
-
-def test_a_password_that_could_not_be_read_back_replaces_nothing() -> None:
-    assert redis("prod").one("Secret")["immutable"] is True
-
-
-def test_volumes_and_password_outlive_the_release_together() -> None:
+def test_volumes_outlive_the_release_where_they_should() -> None:
     for size, keep in (("prod", True), ("dev", False)):
         assert spec(redis(size), "RedisReplication")["storage"]["keepAfterDelete"] is keep
-        annotations = redis(size).one("Secret")["metadata"].get("annotations", {})
-        assert (annotations.get("helm.sh/resource-policy") == "keep") is keep
+
+
+@each_kind
+def test_pods_have_the_priority_that_is_named(kind: str) -> None:
+    assert spec(redis("prod"), kind)["priorityClassName"] == "portal-data"
+    assert "priorityClassName" not in spec(redis("dev"), kind)
 
 
 def test_the_volume_has_the_size_and_class_that_are_named() -> None:

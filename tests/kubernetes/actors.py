@@ -85,18 +85,26 @@ RUN_PODS: Mapping[str, Callable[[Placed], list[Actor]]] = {
 """Kinds of our charts that start pods. A new one needs a line here, or nothing is known of what it may reach."""
 
 RUN_NONE = {
+    "Certificate",
+    "ClusterIssuer",
     "ConfigMap",
+    "ExternalSecret",
     "HorizontalPodAutoscaler",
+    "Issuer",
     "NetworkPolicy",
     "ObjectStore",
+    "Password",
     "PodDisruptionBudget",
     "PodMonitor",
+    "PriorityClass",
     "PrometheusRule",
     "ScheduledBackup",
     "Secret",
     "Service",
     "ServiceAccount",
     "ServiceMonitor",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
     "VerticalPodAutoscaler",
 }
 
@@ -112,6 +120,10 @@ class ThirdParty:
 
 
 THIRD_PARTY = (
+    ThirdParty(name="cert-manager", release="cert-manager", labels={"app.kubernetes.io/name": "cert-manager"}),
+    ThirdParty(
+        name="external-secrets", release="external-secrets", labels={"app.kubernetes.io/name": "external-secrets"}
+    ),
     ThirdParty(name="cnpg-operator", release="cloudnative-pg", labels={"app.kubernetes.io/name": "cloudnative-pg"}),
     ThirdParty(
         name="cluster-autoscaler",

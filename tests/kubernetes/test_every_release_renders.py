@@ -48,8 +48,17 @@ COUNTS = {
 
 THIRD_PARTY_VALUES = {
     # dev, staging, prod.
+    "cert-manager: replicaCount": (1, 2, 2),
+    "cert-manager: webhook.replicaCount": (1, 3, 3),
+    "cert-manager: startupapicheck.timeout": ("5m", "5m", "5m"),
     "cloudnative-pg: replicaCount": (1, 2, 2),
+    "external-secrets: replicaCount": (1, 2, 2),
+    "external-secrets: webhook.replicaCount": (1, 2, 2),
+    "prometheus-operator-crds: crds.annotations": ({"helm.sh/resource-policy": "keep"},) * 3,
+    "kube-prometheus-stack: crds.enabled": (False, False, False),
     "redis-operator: replicas": (1, 2, 2),
+    # dev has none.
+    "plugin-barman-cloud: resources.limits.memory": (None, "128Mi", "128Mi"),
     "cluster-autoscaler: replicaCount": (1, 2, 2),
     "vpa: admissionController.replicaCount": (1, 2, 2),
     "vpa: metrics-server.enabled": (False, False, False),

@@ -41,7 +41,8 @@ REDIS = "redis-failover redis-failover-2 redis-failover-sentinel redis-failover-
 OPERATORS = "cnpg-operator redis-operator"
 MONITORING = "prometheus-operator kube-state-metrics prometheus alertmanager grafana"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
-API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {AUTOSCALING} {MONITORING}"
+SECURITY = "cert-manager external-secrets"
+API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING}"
 
 STRANGE_PODS = "kube-dns stranger"
 OUTSIDE = "internet corporate"
@@ -73,6 +74,8 @@ ALLOWED: Rows = (
     (MONITORING, REDIS, "9121"),
     (MONITORING, OPERATORS, "8080"),
     (MONITORING, AUTOSCALING, "8085 8942 8943"),
+    (MONITORING, "cert-manager", "9402"),
+    (MONITORING, "external-secrets", "8080"),
     (MONITORING, f"{OUTSIDE} {LINK_LOCAL} node api-server", "9100 10250"),
     # Names: by kube-dns, the node's cache, or the metadata server of Google Cloud, which serves them on this port.
     (f"portal-frontend backstage-backend {REDIS} {API_CLIENTS}", "kube-dns node-dns metadata-server", "53 53/UDP"),
@@ -80,9 +83,10 @@ ALLOWED: Rows = (
     (API_CLIENTS, f"{OUTSIDE} {LINK_LOCAL} api-server", "443 6443"),
     # Webhooks, for the API server, which may call from anywhere. Who may send to any pod reaches them too.
     (UNPOLICED, "cnpg-operator", "9443"),
-    (UNPOLICED, MONITORING, "10250"),
+    (UNPOLICED, f"{MONITORING} {SECURITY}", "10250"),
     (UNPOLICED, AUTOSCALING, "8000"),
     (MONITORING, "cnpg-operator", "9443"),
+    (MONITORING, SECURITY, "10250"),
     (MONITORING, AUTOSCALING, "8000"),
 )
 """What is allowed on every cluster, for those who are on it. All else among all of them is denied."""

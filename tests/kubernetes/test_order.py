@@ -24,6 +24,37 @@ def test_operators_come_before_their_resources_and_all_before_the_portal(stack: 
     assert {address["postgres-cluster"], address["redis-failover"]} <= before["portal"]
 
 
+BEFORE = {
+    # Their ServiceMonitors are a kind of the first, their pods have a form and a priority of the second.
+    "cert-manager": ("prometheus-operator-crds", "cluster-policies"),
+    "external-secrets": ("prometheus-operator-crds", "cluster-policies"),
+    "redis-operator": ("cluster-policies",),
+    "internal-ca": ("cert-manager",),
+    "credentials": ("external-secrets",),
+    # The certificate of its webhooks, and Grafana's login.
+    "kube-prometheus-stack": ("internal-ca", "credentials"),
+    "cloudnative-pg": ("cluster-policies",),
+    "redis-failover": ("credentials",),
+}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_kinds_rules_certificates_and_passwords_come_before_who_needs_them(stack: StackOf, name: str) -> None:
+    releases = stack(name).releases
+    for release, needed in BEFORE.items():
+        before = stack(name).comes_after(releases[release])
+        assert {releases[first].address for first in needed} <= before, release
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_destroying_waits_until_external_secrets_has_let_go_of_what_it_made(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    pause = synthesized.one("time_sleep", "platform_credentials-gone")
+    assert int(pause["destroy_duration"].removesuffix("s")) >= 30
+    assert pause.address in synthesized.references(synthesized.releases["credentials"])
+    assert synthesized.releases["external-secrets"].address in synthesized.references(pause)
+
+
 @pytest.mark.parametrize("name", EVERY_STACK)
 def test_a_release_comes_after_its_namespace_and_that_namespaces_deny(stack: StackOf, name: str) -> None:
     synthesized = stack(name)

@@ -1,14 +1,18 @@
 """Bad data gets one message that lists every problem with file, line, field, value and rule."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from portal.errors import PortalError
 from portal.spec.loader import load_environments
-from portal.spec.problems import InvalidDataError
+from portal.spec.problems import InvalidDataError, Problem
+from portal.spec.rules import broken, machine_architecture
 from tests.conftest import ROOT
 
 Edit = Callable[[str, str, str], None]
@@ -71,10 +75,32 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "level: enterprise", "level: gold", "monitoring.level = gold   input should be 'basic', 'full' or 'enterprise'"),
         ("prod", "domain:", "domian:", "portal.domian   is not a known field"),
         ("prod", "domain:", "domian:", "portal.domain   is missing"),
-        ("prod", "protected: true", "protected: true\ncharts: {prometheus: {reason: a good reason, values: {}}}", "charts.prometheus = prometheus   input should be 'cloudnative-pg'"),
+        ("prod", "protected: true", "protected: true\ncharts: {prometheus: {reason: a good reason, values: {}}}", "charts.prometheus = prometheus   input should be 'alerts', 'cert-manager'"),
         ("prod", "tier: prod", "tier: dev", "tier = dev   must be prod, the name of the file"),
         ("prod", 'account: "333333333333"', "account: 333333333333", "clouds.aws.account = 333333333333   input should be a valid string"),
         ("prod", "protected: true", "protected: true\nprotected: false", "protected   stands twice; keep one"),
+        ("prod", "{min: 6, max: 6}", "{min: 7, max: 6}", "portal.backend.replicas.min = 7   must not be above max (6)"),
+        ("staging", "daily, retention_days: 14", "daily, retention_days: 6", "backup.retention_days = 6   must be at least 7 with backup.level daily"),
+        ("local", "sentinels: 1", "sentinels: 3", "data.portal-cache.sentinels = 3   must equal replicas (1)"),
+        ("local", "tier: dev", "tier: prod", "tier = prod   input should be 'dev'"),
+        ("prod", "cidr: 10.31.0.0/20", "cidr: 10.136.0.0/20", "clouds.gcp.network.pod_cidr = 10.136.0.0/14   overlaps clouds.gcp.network.cidr"),
+        ("prod", "cidr: 10.33.0.0/16", "cidr: 10.244.0.0/16", "clouds.azure.network.pod_cidr = 10.244.0.0/16   overlaps clouds.azure.network.cidr"),
+        ("staging", "cidr: 10.21.0.0/20", "cidr: 10.11.0.0/20", "overlaps clouds.gcp.network.cidr of dev (10.11.0.0/20)"),
+        ("staging", "cidr: 10.23.0.0/16", "cidr: 10.13.0.0/16", "overlaps clouds.azure.network.cidr of dev (10.13.0.0/16)"),
+        ("staging", "pod_cidr: 100.64.64.0/18", "pod_cidr: 100.64.0.0/18", "overlaps clouds.aws.network.pod_cidr of dev (100.64.0.0/18)"),
+        ("staging", "cidr: 10.21.0.0/20", "cidr: 10.128.0.0/20", "clouds.gcp.network.cidr = 10.128.0.0/20   overlaps clouds.gcp.network.pod_cidr of dev"),
+        ("prod", "pod_cidr: 100.64.128.0/17", "pod_cidr: 100.64.128.0/20", "clouds.aws.network.pod_cidr = 100.64.128.0/20   must be between /10 and /19"),
+        ("prod", "service_cidr: 10.32.0.0/20", "service_cidr: 10.32.0.0/21", "clouds.gcp.network.service_cidr = 10.32.0.0/21   must be between /12 and /20"),
+        ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/0]", "clouds.azure.cluster.api_allowed_cidrs.0 = 0.0.0.0/0   opens the API server"),
+        ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/0]", "clouds.aws.cluster.api_allowed_cidrs.0 = 0.0.0.0/0   opens the API server"),
+        ("prod", "cidr: 10.30.0.0/16", "cidr: 10.30.0.0", "clouds.aws.network.cidr = 10.30.0.0   must be an IPv4 network with no host bits set"),
+        ("prod", "cidr: 10.30.0.0/16", 'cidr: "fd00::/48"', "clouds.aws.network.cidr = fd00::/48   must be an IPv4 network; the platform has no IPv6 ranges"),
+        ("prod", 'account: "333333333333"', 'account: "33333333333"', "clouds.aws.account = 33333333333   string should match pattern"),
+        ("prod", "domain: portal.example.com", "domain: https://portal.example.com", "portal.domain = https://portal.example.com   string should match pattern"),
+        ("prod", "[eu-west-1a, eu-west-1b, eu-west-1c]", "[eu-west-1a, eu-west-1b]", "clouds.aws.zones"),
+        ("prod", '["1", "2", "3"]', '["1", "2"]', "clouds.azure.zones"),
+        ("prod", "storage_gib: 500", 'storage_gib: "500"', "data.portal-db.storage_gib = 500   input should be a valid integer"),
+        ("prod", "protected: true", 'protected: "true"', "protected = true   input should be a valid boolean"),
         ("prod", "tier: prod", "tier: [prod", "is not YAML"),
         ("prod", "tier: prod", "- tier: prod", "is not YAML"),
     ],
@@ -108,6 +134,60 @@ def test_a_problem_stands_beside_its_line(folder: Path, edit: Edit) -> None:
     assert f"line {number} " in problems(folder)
 
 
+def test_problems_come_in_the_order_of_the_lines(folder: Path, edit: Edit) -> None:
+    edit("prod", "{min: 6, max: 12}", "{min: 14, max: 12}")
+    edit("prod", "release_channel: STABLE", "release_channel: SLOW")
+    edit("prod", "level: enterprise", "level: gold")
+    lines = [int(number) for number in re.findall(r"^  line (\d+)", problems(folder), re.MULTILINE)]
+    assert len(lines) == 3
+    assert lines == sorted(lines)
+
+
+def test_a_long_value_is_shortened(folder: Path, edit: Edit) -> None:
+    edit("prod", "domain: portal.example.com", f"domain: {'x' * 200}")
+    assert f"portal.domain = {'x' * 57}...   " in problems(folder)
+
+
+def test_upgrades_count_in_the_room_for_pods(folder: Path, edit: Edit) -> None:
+    """Without the nodes of an upgrade, 64 ranges are enough for 50 nodes."""
+    edit("prod", "{min: 6, max: 20,", "{min: 6, max: 34,")
+    edit("prod", "pod_cidr: 10.244.0.0/16", "pod_cidr: 10.244.0.0/18")
+    assert "is too small: each of up to 67 nodes" in problems(folder)
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"),
+    [
+        ("m7i.large", "amd64"),
+        ("m7g.large", "arm64"),
+        ("c7gn.xlarge", "arm64"),
+        ("a1.large", "arm64"),
+        ("g5.xlarge", "amd64"),
+        ("Standard_D4s_v6", "amd64"),
+        ("Standard_D4ps_v6", "arm64"),
+        ("Standard_NP10s", "amd64"),
+    ],
+)
+def test_a_machines_name_tells_its_architecture(machine: str, architecture: str) -> None:
+    assert machine_architecture(machine) == architecture
+
+
+def test_a_mistake_in_a_rule_is_not_taken_for_missing_data(folder: Path) -> None:
+    def mistaken(environment: Any) -> Iterator[Problem]:
+        yield environment.no_such_field
+
+    dev = load_environments(folder).tiers["dev"]
+    assert list(broken([mistaken], dev, partial=True)) == []
+    with pytest.raises(AttributeError):
+        list(broken([mistaken], dev, partial=False))
+
+
+def test_what_was_read_cannot_be_changed(folder: Path) -> None:
+    dev = load_environments(folder).tiers["dev"]
+    with pytest.raises(ValidationError, match="frozen"):
+        dev.protected = True  # type: ignore[misc]
+
+
 def test_networks_that_cannot_reach_each_other_may_share_ranges(folder: Path, edit: Edit) -> None:
     edit("staging", "cidr: 10.20.0.0/16", "cidr: 10.10.0.0/16")
     edit("staging", "routing_domain: corporate", "routing_domain: lab")
@@ -123,6 +203,13 @@ def test_a_missing_file_is_one_clear_line(folder: Path) -> None:
     (folder / "staging.yaml").unlink()
     with pytest.raises(PortalError, match=r"environments/staging\.yaml is missing"):
         load_environments(folder)
+
+
+def test_a_file_that_is_no_text_is_one_clear_line(folder: Path) -> None:
+    (folder / "staging.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PortalError, match=r"environments/staging\.yaml cannot be read") as raised:
+        load_environments(folder)
+    assert "\n" not in str(raised.value)
 
 
 def test_an_empty_file_is_a_problem_not_a_crash(folder: Path) -> None:

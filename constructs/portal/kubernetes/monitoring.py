@@ -4,15 +4,38 @@ from typing import Any, Final
 
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.namespaces import NODE_AGENTS
+from portal.kubernetes.priorities import SYSTEM
 from portal.spec.workloads import Monitoring
 
 CHART: Final = "kube-prometheus-stack"
+CRDS_CHART: Final = "prometheus-operator-crds"
+
+ISSUER: Final = "internal"
+"""The ClusterIssuer of the cluster's own certificate authority."""
+
+GRAFANA_ADMIN: Final = {
+    "existingSecret": "grafana-admin",
+    "userKey": "admin-user",
+    "passwordKey": "admin-password",
+}
+"""Where Grafana finds its first login."""
 
 SELECTED = {"matchLabels": {"team": "platform"}}
 """The guide's selector: what carries this label is scraped, evaluated, or probed."""
 
 ALERTMANAGERS = {"basic": 0, "full": 1, "enterprise": 3}
 PROMETHEUSES = {"basic": 1, "full": 1, "enterprise": 2}
+
+
+def crds_values() -> dict[str, Any]:
+    """Values of prometheus-operator-crds. Deleting the kinds would delete every monitor, also when the release is only
+    replaced."""
+    return {"crds": {"annotations": {"helm.sh/resource-policy": "keep"}}}
+
+
+def grafana_enabled(monitoring: Monitoring) -> bool:
+    """Does this level come with Grafana?"""
+    return monitoring.level != "basic"
 
 
 def prometheus_values(
@@ -27,6 +50,8 @@ def prometheus_values(
     return {
         "fullnameOverride": "prometheus",
         "commonLabels": SELECTED["matchLabels"],
+        # A release of their own brings the kinds: others need them before this one, and Helm never upgrades them here.
+        "crds": {"enabled": False},
         "prometheus": {
             "prometheusSpec": {
                 "replicas": PROMETHEUSES[monitoring.level],
@@ -34,6 +59,7 @@ def prometheus_values(
                 # Below the volume's size, or a busy month fills the disk before the retention empties it.
                 "retentionSize": f"{monitoring.storage_gib * 85 // 100}GiB",
                 "resources": _prometheus_resources(monitoring),
+                "priorityClassName": SYSTEM,
                 "podAntiAffinity": "hard" if monitoring.level == "enterprise" else "soft",
                 "nodeSelector": nodes,
                 "storageSpec": _volume(monitoring.storage_gib, storage_class),
@@ -53,6 +79,7 @@ def prometheus_values(
             "enabled": with_alerts,
             "alertmanagerSpec": {
                 "replicas": max(ALERTMANAGERS[monitoring.level], 1),
+                "priorityClassName": SYSTEM,
                 "nodeSelector": nodes,
                 "storage": _volume(10, storage_class),
                 # Else every route only sees alerts from its own namespace.
@@ -62,7 +89,8 @@ def prometheus_values(
             "podDisruptionBudget": {"enabled": monitoring.level == "enterprise", "minAvailable": 2},
         },
         "grafana": {
-            "enabled": with_alerts,
+            "enabled": grafana_enabled(monitoring),
+            "admin": GRAFANA_ADMIN,
             "nodeSelector": nodes,
             "resources": _resources(cpu="100m", memory="512Mi"),
             "serviceMonitor": {"labels": SELECTED["matchLabels"]},
@@ -72,10 +100,14 @@ def prometheus_values(
             "sidecar": {"resources": _resources(cpu="50m", memory="128Mi")},
         },
         "prometheusOperator": {
+            "priorityClassName": SYSTEM,
             "nodeSelector": nodes,
             "resources": _resources(cpu="100m", memory="256Mi"),
             "prometheusConfigReloader": {"resources": _resources(cpu="10m", memory="64Mi")},
-            "admissionWebhooks": {"patch": {"resources": _resources(cpu="50m", memory="64Mi"), "nodeSelector": nodes}},
+            # Instead of jobs that make a certificate once and never renew it.
+            "admissionWebhooks": {
+                "certManager": {"enabled": True, "issuerRef": {"kind": "ClusterIssuer", "name": ISSUER}}
+            },
             "kubeletService": {"enabled": cluster.node_agents},
         },
         # commonLabels does not reach the monitors of subcharts.

@@ -26,8 +26,10 @@ NODE_AGENTS = "node-agents"
 DATABASE_OPERATOR = "cnpg-system"
 CACHE_OPERATOR = "redis-operator"
 AUTOSCALING = "autoscaling"
+CERTIFICATES = "cert-manager"
+SECRETS = "external-secrets"
 
-EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING)
+EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING, CERTIFICATES, SECRETS)
 """The namespaces of every cluster; the others are made where something lives in them."""
 
 
@@ -52,6 +54,9 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             traffic.webhooks(9443),
             traffic.scraped(8080),
             traffic.reaches("allow-instances", PORTAL, 8000, 5432),
+            # The operator and its backup plugin.
+            traffic.within("ingress"),
+            traffic.within("egress"),
         ),
     ),
     CACHE_OPERATOR: NamespaceSpec(
@@ -63,6 +68,16 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             traffic.scraped(8080),
             traffic.reaches("allow-instances", PORTAL, 6379, 26379),
         ),
+    ),
+    CERTIFICATES: NamespaceSpec(
+        pod_security="restricted",
+        pods=20,
+        flows=(traffic.DNS, traffic.API_SERVER, traffic.webhooks(10250), traffic.scraped(9402)),
+    ),
+    SECRETS: NamespaceSpec(
+        pod_security="restricted",
+        pods=15,
+        flows=(traffic.DNS, traffic.API_SERVER, traffic.webhooks(10250), traffic.scraped(8080)),
     ),
     MONITORING: NamespaceSpec(
         pod_security="restricted",

@@ -8,7 +8,7 @@ from cdktf_cdktf_provider_time.provider import TimeProvider
 from constructs import Construct
 
 from portal.helm_values import merged
-from portal.kubernetes import autoscaling, monitoring, portal, postgres, redis
+from portal.kubernetes import autoscaling, monitoring, observability, portal, postgres, redis, security
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
 from portal.kubernetes.contract import CloudServices, Cluster, VolumeClass
@@ -46,6 +46,8 @@ class Platform(Construct):
         autoscalers = services.node_autoscaler or not cluster.vertical_autoscaler
         autoscaling_namespace = [ns.AUTOSCALING] if autoscalers else []
         node_agents = [ns.NODE_AGENTS] if cluster.node_agents else []
+        names = [*ns.EVERYWHERE, *node_agents, *autoscaling_namespace]
+        highly_available = layer.tier != "dev"
         connect(self, cluster)
         TimeProvider(self, "time")
 
@@ -56,33 +58,110 @@ class Platform(Construct):
         namespaces = Namespaces(
             self,
             "namespaces",
-            names=[*ns.EVERYWHERE, *node_agents, *autoscaling_namespace],
+            names=names,
             labels=labels,
             protected=layer.protected,
             after=drivers,
         )
         storage_class, volumes_ready = self._data_volumes(services, labels, drivers)
 
+        # Before the first pod: it would not be asked for its form, nor have its priority.
+        policies = self._release(
+            "policies",
+            chart=OwnChart(name=security.POLICIES_CHART),
+            namespace=ns.PORTAL,
+            values=security.policy_values(namespaces=names, layer=layer, images=versions.images),
+            after=namespaces.ready[ns.PORTAL],
+        )
+        monitored = self._release(
+            "monitored-kinds",
+            chart=ThirdPartyChart(name=monitoring.CRDS_CHART),
+            namespace=ns.MONITORING,
+            values=monitoring.crds_values(),
+            after=namespaces.ready[ns.MONITORING],
+        )
+        certificates = self._release(
+            "certificates",
+            chart=ThirdPartyChart(name=security.CERTIFICATES_CHART),
+            namespace=ns.CERTIFICATES,
+            values=security.cert_manager_values(cluster=cluster, highly_available=highly_available),
+            after=[*namespaces.ready[ns.CERTIFICATES], policies, monitored],
+        )
+        authority = self._release(
+            "authority",
+            chart=OwnChart(name=security.AUTHORITY_CHART),
+            namespace=ns.CERTIFICATES,
+            values=security.authority_values(),
+            after=[*namespaces.ready[ns.CERTIFICATES], certificates],
+        )
+        secrets = self._release(
+            "secrets",
+            chart=ThirdPartyChart(name=security.SECRETS_CHART),
+            namespace=ns.SECRETS,
+            values=security.external_secrets_values(cluster=cluster, highly_available=highly_available),
+            after=[*namespaces.ready[ns.SECRETS], policies, monitored],
+        )
+        # Its controller has to take its finalizers off what the next release made.
+        generator = PauseOnDestroy(self, "credentials-gone", controllers=[secrets], seconds=30)
+        credentials = self._release(
+            "credentials",
+            chart=OwnChart(name=security.CREDENTIALS_CHART),
+            namespace=ns.PORTAL,
+            values=security.credentials_values(layer=layer),
+            # It makes Secrets in both namespaces.
+            after=[*namespaces.ready[ns.PORTAL], *namespaces.ready[ns.MONITORING], *generator.after],
+        )
         prometheus = self._release(
             "prometheus",
             chart=ThirdPartyChart(name=monitoring.CHART),
             namespace=ns.MONITORING,
-            values=monitoring.prometheus_values(
-                monitoring=layer.monitoring, cluster=cluster, storage_class=storage_class, protected=layer.protected
+            values=merged(
+                monitoring.prometheus_values(
+                    monitoring=layer.monitoring, cluster=cluster, storage_class=storage_class, protected=layer.protected
+                ),
+                observability.replaced_alerts(layer.monitoring),
             ),
             after=[
                 *volumes_ready,
+                # Its webhooks have a certificate of the authority, and Grafana a login from the credentials.
+                authority,
+                credentials,
                 *(item for name in (ns.MONITORING, *node_agents) for item in namespaces.ready[name]),
             ],
             holds_data=True,
         )
+        if observability.has_readers(layer.monitoring):
+            self._release(
+                "dashboards",
+                chart=OwnChart(name=observability.DASHBOARDS_CHART),
+                namespace=ns.MONITORING,
+                values={},
+                after=[*namespaces.ready[ns.MONITORING], prometheus],
+            )
+            self._release(
+                "alerts",
+                chart=OwnChart(name=observability.ALERTS_CHART),
+                namespace=ns.MONITORING,
+                values=observability.alerts_values(
+                    monitoring=layer.monitoring,
+                    cluster=cluster,
+                    runbook_base_url=layer.monitoring.runbooks,
+                    backups=services.database_backups is not None,
+                    certificates=True,
+                ),
+                after=[*namespaces.ready[ns.MONITORING], prometheus],
+            )
         database_operator = self._release(
             "database-operator",
             chart=ThirdPartyChart(name=postgres.OPERATOR_CHART),
             namespace=ns.DATABASE_OPERATOR,
-            values=postgres.operator_values(cluster=cluster, highly_available=layer.tier != "dev"),
+            values=postgres.operator_values(cluster=cluster, highly_available=highly_available),
             # Its chart brings a PodMonitor, a kind that the Prometheus operator defines.
             after=[*namespaces.ready[ns.DATABASE_OPERATOR], prometheus],
+        )
+        store = services.database_backups
+        database_backups = (
+            [self._backup_plugin(cluster, namespaces, [database_operator, certificates])] if store else []
         )
         if services.node_autoscaler:
             self._release(
@@ -114,14 +193,16 @@ class Platform(Construct):
             "cache-operator",
             chart=ThirdPartyChart(name=redis.OPERATOR_CHART),
             namespace=ns.CACHE_OPERATOR,
-            values=redis.operator_values(cluster=cluster, highly_available=layer.tier != "dev"),
-            after=namespaces.ready[ns.CACHE_OPERATOR],
+            values=redis.operator_values(cluster=cluster, highly_available=highly_available),
+            after=[*namespaces.ready[ns.CACHE_OPERATOR], policies],
         )
         operators = PauseOnDestroy(
-            self, "stores-gone", controllers=[prometheus, database_operator, cache_operator], seconds=120
+            self,
+            "stores-gone",
+            controllers=[prometheus, database_operator, *database_backups, cache_operator],
+            seconds=120,
         )
         in_portal = [*operators.after, *volumes_ready, *namespaces.ready[ns.PORTAL]]
-        store = services.database_backups
         database = self._release(
             "database",
             chart=OwnChart(name=postgres.CHART),
@@ -148,15 +229,27 @@ class Platform(Construct):
                 storage_class=storage_class,
                 protected=layer.protected,
             ),
-            after=in_portal,
+            after=[*in_portal, credentials],
             holds_data=True,
         )
         self._release(
             "portal",
             chart=OwnChart(name=portal.CHART),
             namespace=ns.PORTAL,
-            values=portal.values(apps=layer.portal, cluster=cluster),
+            values=portal.values(apps=layer.portal, poolers=layer.data.portal_db.poolers, cluster=cluster),
             after=[*in_portal, database, cache, *pod_autoscaler],
+        )
+
+    def _backup_plugin(
+        self, cluster: Cluster, namespaces: Namespaces, after: Sequence[ITerraformDependable]
+    ) -> ITerraformDependable:
+        """Beside the operator, which finds it there; a database that names it before it runs waits for it."""
+        return self._release(
+            "database-backup-plugin",
+            chart=ThirdPartyChart(name=postgres.PLUGIN_CHART),
+            namespace=ns.DATABASE_OPERATOR,
+            values=postgres.plugin_values(cluster=cluster),
+            after=[*namespaces.ready[ns.DATABASE_OPERATOR], *after],
         )
 
     def _data_volumes(

@@ -5,6 +5,7 @@ from typing import Any, Final
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
+from portal.kubernetes.priorities import APP
 from portal.spec.workloads import PortalApps, Workload
 
 CHART: Final = "portal"
@@ -17,16 +18,17 @@ CACHE: Final = "redis-failover"
 """The releases of the stores, after which their Secrets, Services and pods are named."""
 
 
-def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
+def values(*, apps: PortalApps, poolers: int, cluster: Cluster) -> dict[str, Any]:
     """Values of chart portal. Database and cache are those of charts postgres-cluster and redis-failover."""
     return {
         "domain": apps.domain,
         "frontend": _workload(apps.frontend),
         "backend": _workload(apps.backend),
         "database": {
-            "secret": "postgres-cluster-app",
-            "caSecret": "postgres-cluster-ca",
-            "cluster": "postgres-cluster",
+            "host": f"{DATABASE}-pooler" if poolers else f"{DATABASE}-rw",
+            "secret": f"{DATABASE}-app",
+            "caSecret": f"{DATABASE}-ca",
+            "cluster": DATABASE,
         },
         "cache": {
             "host": f"{CACHE}-master",
@@ -40,6 +42,7 @@ def values(*, apps: PortalApps, cluster: Cluster) -> dict[str, Any]:
             "dnsCidrs": list(traffic.RESOLVERS),
             "backendToInternet": True,
         },
+        "priorityClass": APP,
         "nodeSelector": cluster.nodes("application"),
     }
 

@@ -7,6 +7,7 @@ from portal.kubernetes import traffic
 from portal.kubernetes.contract import BackupStore, Cluster, ServiceAccount
 from portal.kubernetes.monitoring import SELECTED
 from portal.kubernetes.portal import BACKEND, DATABASE
+from portal.kubernetes.priorities import DATA, SYSTEM
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Backup, Database
 
@@ -17,6 +18,7 @@ SERVER_CONNECTIONS = 150
 """Of PostgreSQL's 200: what all poolers may open together. The rest is for replication, backups and people."""
 
 OPERATOR_CHART: Final = "cloudnative-pg"
+PLUGIN_CHART: Final = "plugin-barman-cloud"
 CHART: Final = DATABASE
 
 SERVICE_ACCOUNT = ServiceAccount(namespace=ns.PORTAL, name=CHART)
@@ -27,6 +29,7 @@ def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, An
     """Values of the operator's chart. Its webhooks refuse every change while it is down, hence two where it matters."""
     return {
         "replicaCount": 2 if highly_available else 1,
+        "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
         "monitoring": {"podMonitorEnabled": True, "podMonitorAdditionalLabels": SELECTED["matchLabels"]},
@@ -75,6 +78,7 @@ def cluster_values(
         },
         "resources": {"requests": database.requests.model_dump(), "limits": database.limits.model_dump()},
         "synchronous": database.instances > 1,
+        "priorityClass": DATA,
         "nodeSelector": cluster.nodes("memory-optimized"),
         "network": {
             "clients": [BACKEND],

@@ -7,6 +7,7 @@ from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.portal import BACKEND, CACHE
+from portal.kubernetes.priorities import DATA, SYSTEM
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Cache
 
@@ -18,6 +19,7 @@ def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, An
     """Values of the operator's chart, which by itself sets no security context."""
     return {
         "replicas": 2 if highly_available else 1,
+        "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
         "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -58,6 +60,8 @@ def failover_values(
             "image": images["redis-exporter"].reference,
             "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "100m", "memory": "128Mi"}},
         },
+        "secret": {"name": CACHE, "key": "password"},
+        "priorityClass": DATA,
         "storage": {"size": f"{cache.storage_gib}Gi", "class": storage_class, "keepAfterDelete": protected},
         "nodeSelector": cluster.nodes("memory-optimized"),
         "network": {

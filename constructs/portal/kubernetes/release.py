@@ -66,8 +66,9 @@ class Release(Construct):
             repository=charts.repository_of(chart.name) if third_party else None,
             version=charts.releases[chart.name].version if third_party else None,
             values=encode_values(values),
-            # Refuses values that the chart's schema refuses, already in the plan.
-            lint=True,
+            # Refuses values that the chart's schema refuses, already in the plan. Ours only: what another's chart says
+            # to `helm lint` is not ours to mend, and would stop every plan.
+            lint=not third_party,
             wait=True,
             wait_for_jobs=True,
             atomic=not holds_data,

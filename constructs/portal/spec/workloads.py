@@ -107,6 +107,10 @@ class Monitoring(Spec):
     level: Literal["basic", "full", "enterprise"]
     retention_days: int = Field(ge=1, le=400)
     storage_gib: int = Field(ge=5, le=4096)
+    runbooks: str = Field(
+        pattern=r"^https://[^\s\"{}]+[^/\s\"{}]$",
+        description="Address of docs/runbooks as people reach it, without a slash at its end; alerts link there.",
+    )
 
 
 class Backup(Spec):
@@ -117,11 +121,20 @@ class Backup(Spec):
 
 
 ChartName = Literal[
+    "alerts",
+    "cert-manager",
     "cloudnative-pg",
     "cluster-autoscaler",
+    "cluster-policies",
+    "credentials",
+    "dashboards",
+    "external-secrets",
+    "internal-ca",
     "kube-prometheus-stack",
+    "plugin-barman-cloud",
     "portal",
     "postgres-cluster",
+    "prometheus-operator-crds",
     "redis-failover",
     "redis-operator",
     "vpa",

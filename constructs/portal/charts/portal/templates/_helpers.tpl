@@ -48,6 +48,9 @@ limits: {{ dict "cpu" .cpu "memory" .memory | toJson }}
 serviceAccountName: {{ .app }}
 automountServiceAccountToken: false
 enableServiceLinks: false
+{{- with .root.Values.priorityClass }}
+priorityClassName: {{ . }}
+{{- end }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 1000

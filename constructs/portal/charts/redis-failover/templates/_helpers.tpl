@@ -20,7 +20,7 @@ matchExpressions:
 {{- end }}
 
 {{- define "redis.passwordRef" -}}
-{name: {{ .Release.Name }}, key: password}
+{name: {{ .Values.secret.name }}, key: {{ .Values.secret.key }}}
 {{- end }}
 
 {{- define "redis.config" -}}
@@ -35,6 +35,9 @@ maxmemory-policy {{ .Values.maxMemoryPolicy }}
 {{/* What the pods of both resources have in common, as fields of a spec. Takes: root, app, image, replicas. */}}
 {{- define "redis.pod" -}}
 serviceAccountName: {{ .root.Release.Name }}
+{{- with .root.Values.priorityClass }}
+priorityClassName: {{ . }}
+{{- end }}
 podSecurityContext:
   runAsNonRoot: true
   runAsUser: 1000

@@ -1,0 +1,135 @@
+"""Rules for pods, certificates, and credentials that are made inside the cluster."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes.contract import Cluster
+from portal.kubernetes.monitoring import GRAFANA_ADMIN, ISSUER, SELECTED, grafana_enabled
+from portal.kubernetes.portal import CACHE
+from portal.kubernetes.priorities import PRIORITIES, SYSTEM
+from portal.spec.environment import KubernetesLayer
+from portal.spec.versions import OperandImage
+from portal.spec.workloads import Image
+
+POLICIES_CHART: Final = "cluster-policies"
+CERTIFICATES_CHART: Final = "cert-manager"
+AUTHORITY_CHART: Final = "internal-ca"
+SECRETS_CHART: Final = "external-secrets"
+CREDENTIALS_CHART: Final = "credentials"
+
+
+def policy_values(
+    *, namespaces: Sequence[str], layer: KubernetesLayer, images: Mapping[str, OperandImage]
+) -> dict[str, Any]:
+    """Values of chart cluster-policies.
+
+    In development an image that was just built may be tried; from staging on what production would refuse is refused.
+
+    Source: guide, "Pod Security Standards".
+    """
+    return {
+        "action": "Warn" if layer.tier == "dev" else "Deny",
+        "namespaces": list(namespaces),
+        "hostPathNamespaces": [name for name in namespaces if name == ns.NODE_AGENTS],
+        "images": {
+            "namespaces": [ns.PORTAL],
+            "byDigest": own_repositories([layer.portal.frontend.image, layer.portal.backend.image]),
+            "trusted": publishers(images.values()),
+        },
+        "priorities": [
+            {"name": name, "value": value, "description": description}
+            for name, (value, description) in PRIORITIES.items()
+        ],
+    }
+
+
+def own_repositories(images: Iterable[Image]) -> list[str]:
+    """The repositories of the portal's own images."""
+    return sorted({image.repository for image in images})
+
+
+def publishers(images: Iterable[OperandImage]) -> list[str]:
+    """Where operands come from, up to the last slash: their operators take init containers from the same place."""
+    return sorted({image.repository.rpartition("/")[0] + "/" for image in images})
+
+
+def cert_manager_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
+    """Values of cert-manager. Its webhook refuses every change while it is down, hence three where it matters.
+
+    Source: cert-manager, "Best Practice Installation Options".
+    """
+    small = _resources(cpu="50m", memory="128Mi")
+    budget = {"enabled": highly_available, "minAvailable": 1}
+    return {
+        "global": {
+            "priorityClassName": SYSTEM,
+            "nodeSelector": cluster.nodes("system"),
+            # The default, kube-system, takes no leases from others on Autopilot.
+            "leaderElection": {"namespace": ns.CERTIFICATES},
+        },
+        # Deleting the kinds would delete every certificate, also when the release is only replaced.
+        "crds": {"enabled": True, "keep": True},
+        "replicaCount": 2 if highly_available else 1,
+        "podDisruptionBudget": budget,
+        "resources": small,
+        "webhook": {
+            "replicaCount": 3 if highly_available else 1,
+            "podDisruptionBudget": budget,
+            "resources": small,
+        },
+        "cainjector": {
+            "replicaCount": 2 if highly_available else 1,
+            "podDisruptionBudget": budget,
+            # It watches every Secret and webhook of the cluster.
+            "resources": _resources(cpu="50m", memory="256Mi"),
+        },
+        # Makes "installed" mean "the webhook answers"; a minute is short for the first pull on a new node.
+        "startupapicheck": {"timeout": "5m", "resources": _resources(cpu="10m", memory="64Mi")},
+        "prometheus": {"servicemonitor": {"enabled": True, "labels": SELECTED["matchLabels"]}},
+    }
+
+
+def authority_values() -> dict[str, Any]:
+    """Values of chart internal-ca."""
+    return {"issuer": ISSUER}
+
+
+def external_secrets_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
+    """Values of external-secrets. Two controllers without an election would each make another password."""
+    budget = {"enabled": highly_available, "minAvailable": 1}
+    common = {"priorityClassName": SYSTEM, "podDisruptionBudget": budget}
+    small = _resources(cpu="20m", memory="128Mi")
+    return {
+        "installCRDs": True,
+        "global": {"nodeSelector": cluster.nodes("system")},
+        **common,
+        "replicaCount": 2 if highly_available else 1,
+        "leaderElect": True,
+        "resources": _resources(cpu="50m", memory="256Mi"),
+        "webhook": {**common, "replicaCount": 2 if highly_available else 1, "resources": small},
+        # It renews the webhook's certificate; one is enough, and a budget on one would only block drains.
+        "certController": {"priorityClassName": SYSTEM, "replicaCount": 1, "resources": small},
+        # The default leaves the monitors out where the API server does not know the kind at that moment.
+        "serviceMonitor": {
+            "enabled": True,
+            "renderMode": "alwaysRender",
+            "additionalLabels": SELECTED["matchLabels"],
+        },
+    }
+
+
+def credentials_values(*, layer: KubernetesLayer) -> dict[str, Any]:
+    """Values of chart credentials: a Secret for each consumer that is installed."""
+    redis = {"name": CACHE, "namespace": ns.PORTAL, "passwordKey": "password"}
+    grafana = {
+        "name": GRAFANA_ADMIN["existingSecret"],
+        "namespace": ns.MONITORING,
+        "passwordKey": GRAFANA_ADMIN["passwordKey"],
+        "fixed": {GRAFANA_ADMIN["userKey"]: "admin"},
+    }
+    return {"keep": layer.protected, "secrets": [redis, *([grafana] if grafana_enabled(layer.monitoring) else [])]}
+
+
+def _resources(*, cpu: str, memory: str) -> dict[str, dict[str, str]]:
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}}
