@@ -139,11 +139,13 @@ def conforms(text: str) -> list[dict[str, Any]]:
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Does a label selector select these labels? Knows `matchLabels` and the operator `In`."""
-    expressions = selector.get("matchExpressions", ())
-    assert all(expression["operator"] == "In" for expression in expressions)
+    """Does a label selector select these labels? Knows `matchLabels` and the operators `In` and `DoesNotExist`."""
+    holds = {
+        "In": lambda expression: labels.get(expression["key"]) in expression["values"],
+        "DoesNotExist": lambda expression: expression["key"] not in labels,
+    }
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()) and all(
-        labels.get(expression["key"]) in expression["values"] for expression in expressions
+        holds[expression["operator"]](expression) for expression in selector.get("matchExpressions", ())
     )
 
 

@@ -60,17 +60,18 @@ ALLOWED: Rows = (
     ("backstage-backend", f"{POSTGRES} {POOLER}", "5432"),
     ("backstage-backend", REDIS, "6379 26379"),
     ("backstage-backend", "internet", "443"),
-    # Stores among themselves, and their operators. Poolers carry the label of their cluster, and so its policy.
-    (f"{POSTGRES} {POOLER}", f"{POSTGRES} {POOLER}", "5432 8000"),
+    # Stores among themselves, and their operators.
+    (POSTGRES, POSTGRES, "5432 8000"),
+    (POOLER, POSTGRES, "5432"),
     (REDIS, REDIS, "6379 26379"),
-    ("cnpg-operator", f"{POSTGRES} {POOLER}", "5432 8000"),
+    ("cnpg-operator", POSTGRES, "5432 8000"),
     ("redis-operator", REDIS, "6379 26379"),
     # Metrics.
     (MONITORING, f"{MONITORING} {STRANGE_PODS}", "any"),
     (MONITORING, "portal-frontend", "4400"),
     (MONITORING, "backstage-backend", "9464"),
     (MONITORING, POSTGRES, "9187"),
-    (MONITORING, POOLER, "9127 9187"),
+    (MONITORING, POOLER, "9127"),
     (MONITORING, REDIS, "9121"),
     (MONITORING, OPERATORS, "8080"),
     (MONITORING, AUTOSCALING, "8085 8942 8943"),
@@ -98,10 +99,10 @@ ALLOWED_ON: Mapping[str, Rows] = {
     # Each cloud hands out identities at its own address.
     "*-aws": ((AUTOSCALING, "pod-identity", "80"),),
     "local": ((AUTOSCALING, "pod-identity", "80"),),
-    "staging-aws": ((f"{POSTGRES} {POOLER}", "pod-identity", "80"),),
-    "prod-aws": ((f"{POSTGRES} {POOLER}", "pod-identity", "80"),),
-    "staging-gcp": ((f"{POSTGRES} {POOLER}", "metadata-server", "80"), (f"{POSTGRES} {POOLER}", "gke-metadata", "988")),
-    "prod-gcp": ((f"{POSTGRES} {POOLER}", "metadata-server", "80"), (f"{POSTGRES} {POOLER}", "gke-metadata", "988")),
+    "staging-aws": ((POSTGRES, "pod-identity", "80"),),
+    "prod-aws": ((POSTGRES, "pod-identity", "80"),),
+    "staging-gcp": ((POSTGRES, "metadata-server", "80"), (POSTGRES, "gke-metadata", "988")),
+    "prod-gcp": ((POSTGRES, "metadata-server", "80"), (POSTGRES, "gke-metadata", "988")),
 }
 """What is allowed besides on the stacks of a pattern."""
 
