@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,34 @@ def test_a_package_that_looks_otherwise_is_left_alone_with_one_warning() -> None
     assert "cdktf_cdktf_provider_nowhere is missing or not laid out as expected" in done.stderr
 
 
+def test_types_of_arguments_are_worked_out_once_and_still_checked() -> None:
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "import typing\n"
+        "def _typecheckingstub__a(x: int) -> None: ...\n"
+        "def other(x: int) -> None: ...\n"
+        "hints = typing.get_type_hints\n"
+        "print(hints(_typecheckingstub__a) is hints(_typecheckingstub__a), hints(other) is hints(other))\n"
+        "from cdktf import App, TerraformStack\n"
+        "from cdktf_cdktf_provider_aws.vpc import Vpc\n"
+        "stack = TerraformStack(App(), 's')\n"
+        "for number in (1, 2):\n"
+        "    try: Vpc(stack, f'vpc{number}', cidr_block=5)\n"
+        "    except TypeError as error: print(error)\n"
+    )
+    assert done.stderr == ""
+    remembered, *refusals = done.stdout.splitlines()
+    assert remembered == "True False"
+    assert len(refusals) == 2
+    assert all("cidr_block" in refusal for refusal in refusals)
+
+
 def test_the_switch_leaves_everything_plain() -> None:
     environment = {bindings.EAGER_SWITCH: "1"}
-    before = dict(sys.modules)
+    before = dict(sys.modules), typing.get_type_hints
     bindings.install(environment)
     assert "NODE_OPTIONS" not in environment
-    assert sys.modules == before
+    assert (sys.modules, typing.get_type_hints) == before
 
 
 def test_node_options_of_the_user_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
