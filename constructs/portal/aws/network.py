@@ -46,12 +46,14 @@ class Network(Construct):
             enable_dns_hostnames=True,
             tags={"Name": name},
         )
+        # Asked once: each attribute is a question to another process.
+        vpc_id = vpc.id
         # Adopts the group that AWS makes, and empties it: nothing gets rights by forgetting to name a group.
-        DefaultSecurityGroup(self, "closed", vpc_id=vpc.id)
-        FlowLogs(self, "flow-logs", name=name, vpc_id=vpc.id, key=logs_key, retention_days=log_retention_days)
+        DefaultSecurityGroup(self, "closed", vpc_id=vpc_id)
+        FlowLogs(self, "flow-logs", name=name, vpc_id=vpc_id, key=logs_key, retention_days=log_retention_days)
 
-        gateway = InternetGateway(self, "internet", vpc_id=vpc.id, tags={"Name": name})
-        public_routes = RouteTable(self, "public", vpc_id=vpc.id, tags={"Name": f"{name}-public"})
+        gateway = InternetGateway(self, "internet", vpc_id=vpc_id, tags={"Name": name})
+        public_routes = RouteTable(self, "public", vpc_id=vpc_id, tags={"Name": f"{name}-public"})
         to_internet = Route(
             self,
             "public-out",
@@ -59,9 +61,9 @@ class Network(Construct):
             destination_cidr_block=EVERYWHERE,
             gateway_id=gateway.id,
         )
-        data_routes = RouteTable(self, "data", vpc_id=vpc.id, tags={"Name": f"{name}-data"})
+        data_routes = RouteTable(self, "data", vpc_id=vpc_id, tags={"Name": f"{name}-data"})
         pod_range = VpcIpv4CidrBlockAssociation(
-            self, "pod-range", vpc_id=vpc.id, cidr_block=str(cloud.network.pod_cidr)
+            self, "pod-range", vpc_id=vpc_id, cidr_block=str(cloud.network.pod_cidr)
         )
 
         ranges = zonal_subnets(cloud.network.cidr, cloud.zones)
@@ -72,7 +74,7 @@ class Network(Construct):
         nat: NatGateway | None = None
         for zone in cloud.zones:
             letter = zone.removeprefix(cloud.region)
-            public = self._subnet(f"public-{letter}", zone, vpc.id, str(ranges[zone].public), public_routes)
+            public = self._subnet(f"public-{letter}", zone, vpc_id, str(ranges[zone].public), public_routes)
             if nat is None or cloud.network.nat_gateways == "per-zone":
                 address = Eip(self, f"nat-address-{letter}", domain="vpc", tags={"Name": f"{name}-nat-{letter}"})
                 nat = NatGateway(
@@ -84,7 +86,7 @@ class Network(Construct):
                     depends_on=[to_internet],
                 )
             private_routes = RouteTable(
-                self, f"private-{letter}", vpc_id=vpc.id, tags={"Name": f"{name}-private-{letter}"}
+                self, f"private-{letter}", vpc_id=vpc_id, tags={"Name": f"{name}-private-{letter}"}
             )
             self.egress.append(
                 Route(
@@ -95,13 +97,12 @@ class Network(Construct):
                     nat_gateway_id=nat.id,
                 )
             )
-            nodes = self._subnet(f"nodes-{letter}", zone, vpc.id, str(ranges[zone].nodes), private_routes)
+            nodes = self._subnet(f"nodes-{letter}", zone, vpc_id, str(ranges[zone].nodes), private_routes)
             # By way of the association, because the range has to be there first.
             pods = self._subnet(f"pods-{letter}", zone, pod_range.vpc_id, str(pod_ranges[zone]), private_routes)
-            self._subnet(f"data-{letter}", zone, vpc.id, str(ranges[zone].data), data_routes)
+            self._subnet(f"data-{letter}", zone, vpc_id, str(ranges[zone].data), data_routes)
             self.node_subnet_ids.append(nodes.id)
             self.pod_subnet_ids[zone] = pods.id
-        self.vpc_id: str = vpc.id
 
     def _subnet(self, id: str, zone: str, vpc_id: str, cidr: str, routes: RouteTable) -> Subnet:
         subnet = Subnet(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cdktf import TerraformStack
+from cdktf import TerraformResource, TerraformStack
 from constructs import Construct, Node
 
 from portal.errors import PortalError
@@ -25,12 +25,22 @@ class PortalStack(TerraformStack):
         self.add_override("terraform.required_version", ">= 1.11.0")
 
     def _allocate_logical_id(self, tf_element: Any) -> str:
-        # cdktf passes an element, or for an asset's folder only the node of it.
-        path: str = tf_element.path if isinstance(tf_element, Node) else tf_element.node.path
+        path = _path(tf_element)
         id = logical_id(path)
         if self._paths.setdefault(id, path) != path:
             raise AddressCollisionError(f"{COLLISION}{self._paths[id]} and {path} would both be {id}. Rename one.")
         return id
+
+
+def _path(element: Any) -> str:
+    """The construct path of what cdktf passes: an element, or for an asset's folder only its node.
+
+    A resource prints itself as its path: one question to Node instead of two. Other elements print a reference.
+    """
+    if isinstance(element, TerraformResource):
+        return element.to_string()
+    path: str = element.path if isinstance(element, Node) else element.node.path
+    return path
 
 
 COLLISION = "Two constructs would share a Terraform address: "
