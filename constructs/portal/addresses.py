@@ -68,9 +68,10 @@ def compare(before: list[str], document: dict[str, Any]) -> Change:
     """What changed since the ledger was written, with the moves of the stack's JSON taken into account."""
     now = current(document)
     moved = {move["from"] for move in document.get("moved", ())}
-    vanished = tuple(address for address in before if address not in set(now))
+    present, known = set(now), set(before)
+    vanished = tuple(address for address in before if address not in present)
     return Change(
-        added=tuple(address for address in now if address not in set(before)),
+        added=tuple(address for address in now if address not in known),
         vanished=vanished,
         lost=tuple(a for a in vanished if a.split(".")[0] in STATEFUL_TYPES and a not in moved),
     )

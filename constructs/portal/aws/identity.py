@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdktf import Fn, ITerraformDependable
+from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
 from constructs import Construct
+
+from portal.kubernetes.contract import ServiceAccount
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
 """The service that assumes a role for a pod. Source: EKS user guide, "EKS Pod Identity"."""
@@ -43,6 +46,21 @@ class ServiceRole(Construct):
             policy = Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
             granted.append(IamRolePolicy(self, "rights", role=role.name, name="rights", policy=policy))
         self.granted: tuple[ITerraformDependable, ...] = tuple(granted)
+
+
+def given_to(
+    scope: Construct, id: str, *, role: ServiceRole, cluster_name: str, user: ServiceAccount
+) -> EksPodIdentityAssociation:
+    """Lets the pods of one service account assume a role that trusts `POD_IDENTITY`, once it has its rights."""
+    return EksPodIdentityAssociation(
+        scope,
+        id,
+        cluster_name=cluster_name,
+        namespace=user.namespace,
+        service_account=user.name,
+        role_arn=role.arn,
+        depends_on=list(role.granted),
+    )
 
 
 def trust_policy(service: str) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from constructs import Construct
 
-from portal.aws.identity import POD_IDENTITY, ServiceRole
+from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.kubernetes import contract
 from portal.naming import Kind, Naming
 
@@ -34,15 +33,7 @@ class NodeAutoscaler(Construct):
             service=POD_IDENTITY,
             statements=may_scale(cluster_name),
         )
-        association = EksPodIdentityAssociation(
-            self,
-            "user",
-            cluster_name=cluster_name,
-            namespace=user.namespace,
-            service_account=user.name,
-            role_arn=role.arn,
-            depends_on=list(role.granted),
-        )
+        association = given_to(self, "user", role=role, cluster_name=cluster_name, user=user)
         self.contract = contract.NodeAutoscaler(
             cloud_provider="aws", cluster_name=cluster_name, region=region, ready=(association,)
         )

@@ -3,7 +3,6 @@
 from typing import Any
 
 from cdktf import Fn, ITerraformDependable
-from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfiguration,
@@ -24,14 +23,11 @@ from cdktf_cdktf_provider_aws.s3_bucket_server_side_encryption_configuration imp
 from cdktf_cdktf_provider_aws.s3_bucket_versioning import S3BucketVersioningA, S3BucketVersioningVersioningConfiguration
 from constructs import Construct
 
-from portal.aws.identity import POD_IDENTITY, ServiceRole
+from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.keys import Key, administered_by_account
 from portal.kubernetes import traffic
-from portal.kubernetes.contract import BackupStore, ServiceAccount
+from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
 from portal.naming import Kind, Naming
-
-KEPT_AFTER_DELETION_DAYS = 14
-"""How long a deleted or overwritten object can be brought back: two weeks to notice."""
 
 
 class PrivateBucket(Construct):
@@ -145,15 +141,7 @@ class DatabaseBackups(Construct):
             service=POD_IDENTITY,
             statements=[*may_write(bucket.arn), may_encrypt(key.arn)],
         )
-        association = EksPodIdentityAssociation(
-            self,
-            "user",
-            cluster_name=cluster_name,
-            namespace=user.namespace,
-            service_account=user.name,
-            role_arn=role.arn,
-            depends_on=list(role.granted),
-        )
+        association = given_to(self, "user", role=role, cluster_name=cluster_name, user=user)
         self.store = BackupStore(
             destination=f"s3://{name}/",
             credentials={"s3Credentials": {"inheritFromIAMRole": True}},

@@ -13,11 +13,8 @@ from constructs import Construct
 
 from portal.azure.group import Group
 from portal.azure.identity import Identity, Role
-from portal.kubernetes.contract import BackupStore, ServiceAccount
+from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
 from portal.naming import Kind, Naming
-
-KEPT_AFTER_DELETION_DAYS = 14
-"""How long a deleted or overwritten blob can be brought back: two weeks to notice."""
 
 
 class PrivateContainer(Construct):

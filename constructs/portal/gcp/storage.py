@@ -18,11 +18,8 @@ from cdktf_cdktf_provider_google.storage_bucket_iam_member import StorageBucketI
 from constructs import Construct
 
 from portal.gcp.keys import Key, Keys
-from portal.kubernetes.contract import BackupStore, ServiceAccount
+from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
 from portal.naming import Kind, Naming
-
-KEPT_AFTER_DELETION_DAYS = 14
-"""How long a deleted or overwritten object can be brought back: two weeks to notice."""
 
 ROLES = {"objects": "roles/storage.objectUser", "bucket": "roles/storage.legacyBucketReader"}
 """Reading, writing and deleting objects; and seeing the bucket itself, which barman asks for first."""

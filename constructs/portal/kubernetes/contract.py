@@ -80,6 +80,10 @@ class ServiceAccount:
     name: str
 
 
+KEPT_AFTER_DELETION_DAYS = 14
+"""How long a deleted or overwritten object of a backup store can be brought back: two weeks to notice."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackupStore:
     """A place in an object store that one service account may write to, without any stored credential.

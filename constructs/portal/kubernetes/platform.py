@@ -172,7 +172,7 @@ class Platform(Construct):
                     autoscaler=services.node_autoscaler,
                     cluster=cluster,
                     kubernetes_version=versions.kubernetes.version,
-                    highly_available=layer.tier != "dev",
+                    highly_available=highly_available,
                 ),
                 after=[*namespaces.ready[ns.AUTOSCALING], *services.node_autoscaler.ready, prometheus],
             )
@@ -184,7 +184,7 @@ class Platform(Construct):
                     "pod-autoscaler",
                     chart=ThirdPartyChart(name=autoscaling.PODS_CHART),
                     namespace=ns.AUTOSCALING,
-                    values=autoscaling.pod_values(cluster=cluster, highly_available=layer.tier != "dev"),
+                    values=autoscaling.pod_values(cluster=cluster, highly_available=highly_available),
                     after=[*namespaces.ready[ns.AUTOSCALING], prometheus],
                 ),
             )
