@@ -1,15 +1,56 @@
 """Nodes that follow their pods, and pods that follow their work, where the cloud does not see to it by itself."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import Cluster, NodeAutoscaler, ServiceAccount
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
+from portal.kubernetes.release import ThirdPartyChart
 
 NODES_CHART: Final = "cluster-autoscaler"
 PODS_CHART: Final = "vpa"
 
 SERVICE_ACCOUNT = ServiceAccount(namespace=ns.AUTOSCALING, name=NODES_CHART)
+
+
+def install_node_autoscaler(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
+    """Nothing where the cloud scales nodes by itself."""
+    autoscaler = install.services.node_autoscaler
+    if not autoscaler:
+        return
+    install.release(
+        "node-autoscaler",
+        chart=ThirdPartyChart(name=NODES_CHART),
+        namespace=ns.AUTOSCALING,
+        values=node_values(
+            autoscaler=autoscaler,
+            cluster=install.cluster,
+            kubernetes_version=install.versions.kubernetes.version,
+            highly_available=install.highly_available,
+        ),
+        after=[*autoscaler.ready, *after],
+    )
+
+
+def install_pod_autoscaler(
+    install: Installer, *, after: Sequence[ITerraformDependable]
+) -> tuple[ITerraformDependable, ...]:
+    """The VerticalPodAutoscaler and its kinds; nothing where they are built in."""
+    if install.cluster.vertical_autoscaler:
+        return ()
+    return (
+        install.release(
+            "pod-autoscaler",
+            chart=ThirdPartyChart(name=PODS_CHART),
+            namespace=ns.AUTOSCALING,
+            values=pod_values(cluster=install.cluster, highly_available=install.highly_available),
+            after=after,
+        ),
+    )
 
 
 def node_values(

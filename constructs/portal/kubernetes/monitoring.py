@@ -1,10 +1,17 @@
 """Prometheus, and with the level Alertmanager and Grafana: kube-prometheus-stack."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from cdktf import ITerraformDependable
+
+from portal.helm_values import merged
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes import observability
 from portal.kubernetes.contract import Cluster
-from portal.kubernetes.namespaces import NODE_AGENTS
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import SYSTEM
+from portal.kubernetes.release import ThirdPartyChart
 from portal.spec.workloads import Monitoring
 
 CHART: Final = "kube-prometheus-stack"
@@ -25,6 +32,39 @@ SELECTED = {"matchLabels": {"team": "platform"}}
 
 ALERTMANAGERS = {"basic": 0, "full": 1, "enterprise": 3}
 PROMETHEUSES = {"basic": 1, "full": 1, "enterprise": 2}
+
+
+def install_kinds(install: Installer) -> ITerraformDependable:
+    """The kinds of the Prometheus operator, ahead of everything that brings a monitor."""
+    return install.release(
+        "monitored-kinds", chart=ThirdPartyChart(name=CRDS_CHART), namespace=ns.MONITORING, values=crds_values()
+    )
+
+
+def install_prometheus(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """`after`: its webhooks have a certificate of the authority, and Grafana a login from the credentials."""
+    layer = install.layer
+    node_agents = [ns.NODE_AGENTS] if install.cluster.node_agents else []
+    return install.release(
+        "prometheus",
+        chart=ThirdPartyChart(name=CHART),
+        namespace=ns.MONITORING,
+        values=merged(
+            prometheus_values(
+                monitoring=layer.monitoring,
+                cluster=install.cluster,
+                storage_class=install.storage_class,
+                protected=layer.protected,
+            ),
+            observability.replaced_alerts(layer.monitoring),
+        ),
+        after=[
+            *install.volumes_ready,
+            *after,
+            *(item for name in node_agents for item in install.namespaces.ready[name]),
+        ],
+        holds_data=True,
+    )
 
 
 def crds_values() -> dict[str, Any]:
@@ -118,7 +158,7 @@ def prometheus_values(
         },
         "nodeExporter": {"enabled": cluster.node_agents},
         "prometheus-node-exporter": {
-            "namespaceOverride": NODE_AGENTS if cluster.node_agents else "",
+            "namespaceOverride": ns.NODE_AGENTS if cluster.node_agents else "",
             "resources": _resources(cpu="50m", memory="64Mi"),
             "prometheus": {"monitor": {"additionalLabels": SELECTED["matchLabels"]}},
         },

@@ -18,6 +18,7 @@ from cdktf_cdktf_provider_kubernetes.resource_quota_v1 import (
 from constructs import Construct
 
 from portal.kubernetes import traffic
+from portal.kubernetes.contract import CloudServices, Cluster
 from portal.kubernetes.traffic import Flow, Peer
 
 PORTAL = "developer-portal"
@@ -31,6 +32,16 @@ SECRETS = "external-secrets"
 
 EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING, CERTIFICATES, SECRETS)
 """The namespaces of every cluster; the others are made where something lives in them."""
+
+
+def needed(cluster: Cluster, services: CloudServices) -> tuple[str, ...]:
+    """The namespaces that this cluster needs, in the order in which they are made."""
+    autoscalers = services.node_autoscaler or not cluster.vertical_autoscaler
+    return (
+        *EVERYWHERE,
+        *([NODE_AGENTS] if cluster.node_agents else []),
+        *([AUTOSCALING] if autoscalers else []),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +131,7 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
 class Namespaces(Construct):
     """Every namespace with its Pod Security level, its quota and its default deny.
 
-    `ready`: by name of the namespace, what a release in it comes after.
+    `names`: of all of them. `ready`: by name, what a release in the namespace comes after.
 
     Deleting one deletes the volumes in it, so Terraform refuses to when `protected`.
 
@@ -138,6 +149,7 @@ class Namespaces(Construct):
         after: Sequence[ITerraformDependable],
     ) -> None:
         super().__init__(scope, id)
+        self.names = tuple(names)
         self.ready: dict[str, tuple[ITerraformDependable, ...]] = {}
         for name in names:
             spec = NAMESPACES[name]

@@ -1,9 +1,14 @@
 """What people see and what wakes them: the project's dashboards and alerts, on top of kube-prometheus-stack."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import Cluster
+from portal.kubernetes.installer import Installer
+from portal.kubernetes.release import OwnChart
 from portal.spec.workloads import Monitoring
 
 DASHBOARDS_CHART: Final = "dashboards"
@@ -19,6 +24,29 @@ REPLACED_ALERTS = (
     "NodeFilesystemSpaceFillingUp",
 )
 """Alerts of kube-prometheus-stack that say the same as ours, without a runbook of ours."""
+
+
+def install_dashboards_and_alerts(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
+    """Nothing where nobody would see them."""
+    layer = install.layer
+    if not has_readers(layer.monitoring):
+        return
+    install.release(
+        "dashboards", chart=OwnChart(name=DASHBOARDS_CHART), namespace=ns.MONITORING, values={}, after=after
+    )
+    install.release(
+        "alerts",
+        chart=OwnChart(name=ALERTS_CHART),
+        namespace=ns.MONITORING,
+        values=alerts_values(
+            monitoring=layer.monitoring,
+            cluster=install.cluster,
+            runbook_base_url=layer.monitoring.runbooks,
+            backups=install.services.database_backups is not None,
+            certificates=True,
+        ),
+        after=after,
+    )
 
 
 def has_readers(monitoring: Monitoring) -> bool:

@@ -1,11 +1,16 @@
 """The portal's two applications."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import APP
+from portal.kubernetes.release import OwnChart
 from portal.spec.workloads import PortalApps, Workload
 
 CHART: Final = "portal"
@@ -16,6 +21,18 @@ BACKEND = "backstage-backend"
 DATABASE: Final = "postgres-cluster"
 CACHE: Final = "redis-failover"
 """The releases of the stores, after which their Secrets, Services and pods are named."""
+
+
+def install_portal(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """`after`: its stores, and the kinds of its autoscalers."""
+    layer = install.layer
+    return install.release(
+        "portal",
+        chart=OwnChart(name=CHART),
+        namespace=ns.PORTAL,
+        values=values(apps=layer.portal, poolers=layer.data.portal_db.poolers, cluster=install.cluster),
+        after=after,
+    )
 
 
 def values(*, apps: PortalApps, poolers: int, cluster: Cluster) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 """PostgreSQL in the cluster: the CloudNativePG operator, and the portal's database."""
 
+from collections.abc import Sequence
 from typing import Any, Final
+
+from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import BackupStore, Cluster, ServiceAccount
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
 from portal.kubernetes.portal import BACKEND, DATABASE
 from portal.kubernetes.priorities import DATA, SYSTEM
+from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Backup, Database
 
@@ -23,6 +28,50 @@ CHART: Final = DATABASE
 
 SERVICE_ACCOUNT = ServiceAccount(namespace=ns.PORTAL, name=CHART)
 """What the operator runs the instances as: it names the account after the cluster."""
+
+
+def install_operator(
+    install: Installer, *, certificates: ITerraformDependable, after: Sequence[ITerraformDependable]
+) -> list[ITerraformDependable]:
+    """The operator, and beside it, where it finds it, the backup plugin: a database that names the plugin waits for
+    it."""
+    operator = install.release(
+        "database-operator",
+        chart=ThirdPartyChart(name=OPERATOR_CHART),
+        namespace=ns.DATABASE_OPERATOR,
+        values=operator_values(cluster=install.cluster, highly_available=install.highly_available),
+        after=after,
+    )
+    if not install.services.database_backups:
+        return [operator]
+    plugin = install.release(
+        "database-backup-plugin",
+        chart=ThirdPartyChart(name=PLUGIN_CHART),
+        namespace=ns.DATABASE_OPERATOR,
+        values=plugin_values(cluster=install.cluster),
+        after=[operator, certificates],
+    )
+    return [operator, plugin]
+
+
+def install_database(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """The portal's database."""
+    layer, store = install.layer, install.services.database_backups
+    return install.release(
+        "database",
+        chart=OwnChart(name=CHART),
+        namespace=ns.PORTAL,
+        values=cluster_values(
+            database=layer.data.portal_db,
+            backup=layer.backup,
+            store=store,
+            image=install.versions.images["postgresql"],
+            cluster=install.cluster,
+            storage_class=install.storage_class,
+        ),
+        after=[*install.volumes_ready, *after, *(store.ready if store else ())],
+        holds_data=True,
+    )
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

@@ -1,18 +1,51 @@
 """Redis in the cluster: the operator, and the portal's cache with Sentinel."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+
+from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
 from portal.kubernetes.contract import Cluster
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.portal import BACKEND, CACHE
 from portal.kubernetes.priorities import DATA, SYSTEM
+from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Cache
 
 OPERATOR_CHART: Final = "redis-operator"
 CHART: Final = CACHE
+
+
+def install_operator(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """The operator, which brings the kinds of the cache."""
+    return install.release(
+        "cache-operator",
+        chart=ThirdPartyChart(name=OPERATOR_CHART),
+        namespace=ns.CACHE_OPERATOR,
+        values=operator_values(cluster=install.cluster, highly_available=install.highly_available),
+        after=after,
+    )
+
+
+def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """The portal's cache. `after`: its password comes from the credentials."""
+    return install.release(
+        "cache",
+        chart=OwnChart(name=CHART),
+        namespace=ns.PORTAL,
+        values=failover_values(
+            cache=install.layer.data.portal_cache,
+            images=install.versions.images,
+            cluster=install.cluster,
+            storage_class=install.storage_class,
+            protected=install.layer.protected,
+        ),
+        after=[*install.volumes_ready, *after],
+        holds_data=True,
+    )
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from cdktf import ITerraformDependable
+
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import Cluster
+from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import GRAFANA_ADMIN, ISSUER, SELECTED, grafana_enabled
 from portal.kubernetes.portal import CACHE
 from portal.kubernetes.priorities import PRIORITIES, SYSTEM
+from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.environment import KubernetesLayer
 from portal.spec.versions import OperandImage
 from portal.spec.workloads import Image
@@ -17,6 +21,55 @@ CERTIFICATES_CHART: Final = "cert-manager"
 AUTHORITY_CHART: Final = "internal-ca"
 SECRETS_CHART: Final = "external-secrets"
 CREDENTIALS_CHART: Final = "credentials"
+
+
+def install_policies(install: Installer) -> ITerraformDependable:
+    """Before the first pod: it would not be asked for its form, nor have its priority."""
+    return install.release(
+        "policies",
+        chart=OwnChart(name=POLICIES_CHART),
+        namespace=ns.PORTAL,
+        values=policy_values(namespaces=install.namespaces.names, layer=install.layer, images=install.versions.images),
+    )
+
+
+def install_certificates(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """cert-manager, then the cluster's own authority, which is what others come after."""
+    manager = install.release(
+        "certificates",
+        chart=ThirdPartyChart(name=CERTIFICATES_CHART),
+        namespace=ns.CERTIFICATES,
+        values=cert_manager_values(cluster=install.cluster, highly_available=install.highly_available),
+        after=after,
+    )
+    return install.release(
+        "authority",
+        chart=OwnChart(name=AUTHORITY_CHART),
+        namespace=ns.CERTIFICATES,
+        values=authority_values(),
+        after=[manager],
+    )
+
+
+def install_secrets(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
+    """external-secrets, then the credentials that it makes, which are what others come after."""
+    secrets = install.release(
+        "secrets",
+        chart=ThirdPartyChart(name=SECRETS_CHART),
+        namespace=ns.SECRETS,
+        values=external_secrets_values(cluster=install.cluster, highly_available=install.highly_available),
+        after=after,
+    )
+    # Its controller has to take its finalizers off what the next release made.
+    generator = install.pause_on_destroy("credentials-gone", controllers=[secrets], seconds=30)
+    return install.release(
+        "credentials",
+        chart=OwnChart(name=CREDENTIALS_CHART),
+        namespace=ns.PORTAL,
+        values=credentials_values(layer=install.layer),
+        # It makes Secrets there too.
+        after=[*install.namespaces.ready[ns.MONITORING], *generator],
+    )
 
 
 def policy_values(

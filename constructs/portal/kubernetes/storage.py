@@ -39,3 +39,21 @@ class DataVolumes(Construct):
             depends_on=list(after),
         )
         self.ready: tuple[ITerraformDependable, ...] = (storage_class,)
+
+
+def data_volumes(
+    scope: Construct,
+    volumes: VolumeClass | str | None,
+    *,
+    labels: Mapping[str, str],
+    protected: bool,
+    after: Sequence[ITerraformDependable],
+) -> tuple[str | None, tuple[ITerraformDependable, ...]]:
+    """The StorageClass of data volumes, None for the cluster's default, and what its users come after.
+
+    Makes the class where `volumes` describes one.
+    """
+    if not isinstance(volumes, VolumeClass):
+        return volumes, ()
+    made = DataVolumes(scope, "fast-ssd", volumes=volumes, labels=labels, protected=protected, after=after)
+    return made.name, made.ready
