@@ -1,0 +1,1 @@
+"""The load test of the portal: a Locust suite that proves latency and autoscaling."""
