@@ -16,8 +16,10 @@ LEDGER = ROOT / "tests" / "addresses"
 STATEFUL_TYPES = frozenset(
     {
         "aws_cloudwatch_log_group",
+        "aws_ecr_repository",
         "aws_eks_cluster",
         "aws_kms_key",
+        "aws_route53_zone",
         "aws_s3_bucket",
         "azurerm_disk_encryption_set",
         "azurerm_key_vault",

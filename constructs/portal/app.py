@@ -11,8 +11,10 @@ from portal.spec.versions import Versions, load_versions
 from portal.stacks.aws import AwsEnvironment
 from portal.stacks.azure import AzureEnvironment
 from portal.stacks.base import PortalStack, address_collisions
+from portal.stacks.bootstrap import AwsBootstrap
 from portal.stacks.gcp import GcpEnvironment
 from portal.stacks.local import LocalStack
+from portal.stacks.shared import AwsShared
 
 LOCAL = "local"
 CLOUDS = {"aws": AwsEnvironment, "gcp": GcpEnvironment, "azure": AzureEnvironment}
@@ -29,6 +31,8 @@ def stacks(environments: Environments, versions: Versions) -> dict[str, MakeStac
 
     return {
         **{f"{tier}-{cloud}": environment_stack(tier, cloud) for tier in environments.tiers for cloud in CLOUDS},
+        "bootstrap-aws": lambda app: AwsBootstrap(app, "bootstrap-aws", environments=environments),
+        "shared-aws": lambda app: AwsShared(app, "shared-aws", environments=environments),
         LOCAL: lambda app: LocalStack(app, LOCAL, environment=environments.local, versions=versions),
     }
 

@@ -8,15 +8,21 @@ from cdktf import AzurermBackend, GcsBackend, LocalBackend, S3Backend, Terraform
 
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws, Azure, Gcp
+from portal.spec.shared import SharedAws
 
 STATE_SCOPE = "tfstate"
 
 
-def s3(stack: TerraformStack, *, name: str, cloud: Aws) -> None:
+def state_bucket(*, account: str, region: str) -> str:
+    """The bucket that holds the state of every stack of an AWS account."""
+    return Naming(scope=STATE_SCOPE, owner=account).name(Kind.AWS_BUCKET, region)
+
+
+def s3(stack: TerraformStack, *, name: str, cloud: Aws | SharedAws) -> None:
     """S3 with a lock file beside the state. Source: Terraform, "Backend Type: s3"."""
     backend = S3Backend(
         stack,
-        bucket=Naming(scope=STATE_SCOPE, owner=cloud.account).name(Kind.AWS_BUCKET, cloud.region),
+        bucket=state_bucket(account=cloud.account, region=cloud.region),
         key=f"{name}.tfstate",
         region=cloud.region,
         encrypt=True,

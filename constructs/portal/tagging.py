@@ -9,10 +9,9 @@ def tags(*, stack: str, layer: KubernetesLayer) -> dict[str, str]:
 
     Lower-case keys and values with hyphens only: Google Cloud labels and Kubernetes labels allow nothing else.
     """
-    return {
-        "project": PROJECT,
-        "tier": layer.tier,
-        "stack": stack,
-        "managed-by": "cdktf",
-        "backup": layer.backup.level,
-    }
+    return {**shared_tags(stack=stack), "tier": layer.tier, "backup": layer.backup.level}
+
+
+def shared_tags(*, stack: str) -> dict[str, str]:
+    """The same on what belongs to no tier."""
+    return {"project": PROJECT, "stack": stack, "managed-by": "cdktf"}

@@ -18,7 +18,9 @@ from portal.stacks.base import PortalStack
 from tests.conftest import ROOT, StackOf
 from tests.synthesized import SynthesizedStack, helm_values
 
-EVERY_STACK = tuple(stacks(load_environments(ROOT / "environments"), load_versions()))
+ALL_STACKS = tuple(stacks(load_environments(ROOT / "environments"), load_versions()))
+EVERY_STACK = tuple(name for name in ALL_STACKS if not name.startswith(("bootstrap-", "shared-")))
+"""Those with a cluster."""
 
 THIRD_PARTY = tuple(load_versions().charts.releases)
 

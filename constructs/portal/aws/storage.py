@@ -1,5 +1,6 @@
 """Object storage of one environment: where the database's backups go."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdktf import Fn, ITerraformDependable
@@ -8,6 +9,7 @@ from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfiguration,
     S3BucketLifecycleConfigurationRule,
     S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload,
+    S3BucketLifecycleConfigurationRuleExpiration,
     S3BucketLifecycleConfigurationRuleFilter,
     S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
 )
@@ -33,14 +35,26 @@ from portal.naming import Kind, Naming
 class PrivateBucket(Construct):
     """A bucket that only this account reaches, over TLS, with every object encrypted and versioned.
 
-    Nothing expires by age: whoever writes also deletes, and what was deleted stays for two weeks. (An expiry as long as
-    a backup's retention would delete the base backup that its first day needs.) Losing the bucket loses backups, so
-    Terraform refuses to destroy it when `protected`. `ready`: what makes it so, before the first object comes.
+    Nothing expires by age unless `expires_after_days` says so: whoever writes also deletes, and what was deleted stays
+    for two weeks. (An expiry as long as a backup's retention would delete the base backup that its first day needs.)
+    Losing the bucket loses backups, so Terraform refuses to destroy it when `protected`. `statements`: what its policy
+    allows to services. `ready`: what makes it so, before the first object comes.
 
     Source: guide, "AWS Architecture", S3; AWS Well-Architected SEC08.
     """
 
-    def __init__(self, scope: Construct, id: str, *, name: str, key: Key, protected: bool) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        key: Key,
+        protected: bool,
+        kept_after_deletion_days: int = KEPT_AFTER_DELETION_DAYS,
+        expires_after_days: int | None = None,
+        statements: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(scope, id)
         bucket = S3Bucket(
             self, "Default", bucket=name, force_destroy=not protected, lifecycle={"prevent_destroy": protected}
@@ -87,12 +101,15 @@ class PrivateBucket(Construct):
                     filter=[S3BucketLifecycleConfigurationRuleFilter(prefix="")],
                     noncurrent_version_expiration=[
                         S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration(
-                            noncurrent_days=KEPT_AFTER_DELETION_DAYS
+                            noncurrent_days=kept_after_deletion_days
                         )
                     ],
                     abort_incomplete_multipart_upload=[
                         S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload(days_after_initiation=7)
                     ],
+                    expiration=[S3BucketLifecycleConfigurationRuleExpiration(days=expires_after_days)]
+                    if expires_after_days
+                    else None,
                 )
             ],
         )
@@ -101,7 +118,7 @@ class PrivateBucket(Construct):
             self,
             "tls-only",
             bucket=bucket.id,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [deny_without_tls(bucket.arn)]}),
+            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [deny_without_tls(bucket.arn), *statements]}),
             depends_on=[closed],
         )
         self.ready: tuple[ITerraformDependable, ...] = (versioned, encrypted, forgets, tls_only)
@@ -149,6 +166,11 @@ class DatabaseBackups(Construct):
             identity_endpoints=((traffic.POD_IDENTITY_AGENT, 80),),
             ready=(association, *bucket.ready),
         )
+
+
+def bucket_arn(name: str) -> str:
+    """The ARN of a bucket, known before the bucket is."""
+    return f"arn:aws:s3:::{name}"
 
 
 def deny_without_tls(bucket_arn: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from portal.spec.environment import Environment, LocalEnvironment
+from portal.spec.shared import Shared
 from portal.spec.types import Spec
 from portal.synthesis import ROOT
 
@@ -15,6 +16,7 @@ EXAMPLE = "make schema"
 SCHEMAS: dict[Path, type[Spec]] = {
     ROOT / "docs" / "environment.schema.json": Environment,
     ROOT / "docs" / "local.schema.json": LocalEnvironment,
+    ROOT / "docs" / "shared.schema.json": Shared,
 }
 
 

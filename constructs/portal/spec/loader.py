@@ -13,6 +13,7 @@ from portal.spec import rules
 from portal.spec.environment import Environment, LocalEnvironment
 from portal.spec.problems import FileProblem, InvalidDataError, Problem
 from portal.spec.problems import Path as FieldPath
+from portal.spec.shared import Shared
 from portal.spec.types import Spec
 
 Model = TypeVar("Model", bound=Spec)
@@ -25,6 +26,7 @@ class Environments(Spec):
 
     tiers: dict[str, Environment]
     local: LocalEnvironment
+    shared: Shared
 
 
 def load_environments(folder: Path) -> Environments:
@@ -33,7 +35,7 @@ def load_environments(folder: Path) -> Environments:
     Raises `InvalidDataError` with the problems of all files, `PortalError` if a file is missing or cannot be read.
     """
     problems: list[FileProblem] = []
-    documents = {name: Document.read(folder / f"{name}.yaml") for name in (*TIERS, "local")}
+    documents = {name: Document.read(folder / f"{name}.yaml") for name in (*TIERS, "local", "shared")}
     tiers: dict[str, Environment] = {}
     for tier in TIERS:
         document = documents[tier]
@@ -47,10 +49,15 @@ def load_environments(folder: Path) -> Environments:
             tiers[tier] = environment
     local, found = documents["local"].parse(LocalEnvironment, rules.LAYER_RULES)
     problems += found
+    shared, found = documents["shared"].parse(Shared, ())
+    problems += found
     problems += [documents[tier].place(problem) for tier, problem in rules.routed_ranges_are_apart(tiers)]
-    if problems or local is None:
+    if shared is not None:
+        found_names = rules.names_are_below_the_zone(tiers, shared)
+        problems += [documents[tier].place(problem) for tier, problem in found_names]
+    if problems or local is None or shared is None:
         raise InvalidDataError(problems)
-    return Environments(tiers=tiers, local=local)
+    return Environments(tiers=tiers, local=local, shared=shared)
 
 
 def load(file: Path, model: type[Model]) -> Model:

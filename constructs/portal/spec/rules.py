@@ -14,6 +14,7 @@ from typing import Any
 from portal.spec.clouds import AwsNodes, AzureNodes, Network, PublicApi
 from portal.spec.environment import Environment, KubernetesLayer
 from portal.spec.problems import Path, Problem
+from portal.spec.shared import Shared
 
 LayerRule = Callable[[Any], Iterator[Problem]]
 
@@ -246,6 +247,15 @@ def routed_ranges_are_apart(environments: Mapping[str, Environment]) -> Iterator
                             f"which shares the routing domain {ours.routing_domain}"
                         )
                         yield later, Problem(path=("clouds", cloud, "network", field), value=cidr, rule=rule)
+
+
+def names_are_below_the_zone(environments: Mapping[str, Environment], shared: Shared) -> Iterator[tuple[str, Problem]]:
+    """Across files: the public zone can delegate every environment's name. Yields (tier of the file, problem)."""
+    zone = shared.clouds.aws.zone
+    for tier, environment in environments.items():
+        if not environment.portal.domain.endswith(f".{zone}"):
+            rule = f"must end in .{zone}, the public zone (clouds.aws.zone of shared.yaml), which delegates it"
+            yield tier, Problem(path=("portal", "domain"), value=environment.portal.domain, rule=rule)
 
 
 def broken(rules: Iterable[LayerRule], environment: Any, *, partial: bool) -> Iterator[Problem]:

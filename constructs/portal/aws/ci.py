@@ -1,0 +1,241 @@
+"""The identities of continuous integration: no key and no password, only GitHub's word on which job is asking."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdktf import Fn
+from cdktf_cdktf_provider_aws.iam_openid_connect_provider import IamOpenidConnectProvider
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
+from constructs import Construct
+
+from portal.aws.boundary import Boundary
+from portal.aws.state import StateStore
+
+ISSUER = "token.actions.githubusercontent.com"
+AUDIENCE = "sts.amazonaws.com"
+
+Statement = dict[str, Any]
+
+
+class GithubIdentities(Construct):
+    """The roles that jobs of one repository take in one account.
+
+    `planners`: names of the roles that may read everything, for `cdktf diff`. `deployers`: by name of the role, the
+    GitHub environments whose jobs may deploy with it; GitHub asks there for a reviewer. `plan_environment`: whose jobs
+    may plan. Pull requests of forks get no token from GitHub, and no plan: what a plan reads holds secrets.
+
+    Source: GitHub docs, "Configuring OpenID Connect in Amazon Web Services".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        account: str,
+        repository: str,
+        planner: str,
+        plan_environment: str,
+        deployers: Mapping[str, Sequence[str]],
+        state: StateStore,
+        boundary: Boundary,
+    ) -> None:
+        super().__init__(scope, id)
+        # AWS checks GitHub's certificate itself, so no thumbprint.
+        provider = IamOpenidConnectProvider(self, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE])
+        guarded = [planner, *deployers]
+        plan = IamRole(
+            self,
+            planner,
+            name=planner,
+            assume_role_policy=trust(provider.arn, repository=repository, environments=[plan_environment]),
+        )
+        _managed(self, f"{planner}-reads", plan, "ReadOnlyAccess")
+        _inline(self, f"{planner}-rights", plan, may_plan(account, state=state))
+        for name, environments in deployers.items():
+            deploy = IamRole(
+                self,
+                name,
+                name=name,
+                assume_role_policy=trust(provider.arn, repository=repository, environments=environments),
+            )
+            # Everything but identities, organizations and accounts.
+            _managed(self, f"{name}-builds", deploy, "PowerUserAccess")
+            rights = [
+                *may_make_roles(account, boundary=boundary.arn),
+                *may_not_free_itself(account, guarded, state=state),
+            ]
+            _inline(self, f"{name}-rights", deploy, [*rights, *may_not_change_the_boundary(boundary.arn)])
+
+
+def _managed(scope: Construct, id: str, role: IamRole, policy: str) -> None:
+    IamRolePolicyAttachment(scope, id, role=role.name, policy_arn=f"arn:aws:iam::aws:policy/{policy}")
+
+
+def _inline(scope: Construct, id: str, role: IamRole, statements: Sequence[Statement]) -> None:
+    policy = Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
+    IamRolePolicy(scope, id, role=role.name, name="rights", policy=policy)
+
+
+def trust(provider_arn: str, *, repository: str, environments: Sequence[str]) -> str:
+    """Who may take the role: jobs of `repository` that run in one of `environments`, and nobody else.
+
+    Compared by `StringEquals`: with a pattern, a repository whose name begins alike would get in.
+    """
+    return Fn.jsonencode(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Federated": provider_arn},
+                    "Action": "sts:AssumeRoleWithWebIdentity",
+                    "Condition": {
+                        "StringEquals": {
+                            f"{ISSUER}:aud": AUDIENCE,
+                            f"{ISSUER}:sub": [f"repo:{repository}:environment:{name}" for name in environments],
+                        }
+                    },
+                }
+            ],
+        }
+    )
+
+
+def may_plan(account: str, *, state: StateStore) -> list[Statement]:
+    """What a refresh reads beyond ReadOnlyAccess, and what of that nobody needs to see.
+
+    It takes no lock (`-lock=false`): a lock is an object that it would have to write.
+    """
+    return [
+        {
+            "Sid": "SecretsThatTerraformRefreshes",
+            "Effect": "Allow",
+            "Action": ["secretsmanager:GetSecretValue"],
+            "Resource": f"arn:aws:secretsmanager:*:{account}:secret:portal-*",
+        },
+        {"Sid": "ReadsState", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": state.key_arn},
+        {
+            "Sid": "NothingOfPeoplesData",
+            "Effect": "Deny",
+            "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+            "NotResource": f"{state.bucket_arn}/*",
+        },
+    ]
+
+
+def may_make_roles(account: str, *, boundary: str) -> list[Statement]:
+    """Roles of the platform and nobody else's, and none that could do more than the boundary allows."""
+    roles = f"arn:aws:iam::{account}:role/portal-*"
+    return [
+        {
+            "Sid": "MakesRolesInsideTheBoundary",
+            "Effect": "Allow",
+            "Action": [
+                "iam:AttachRolePolicy",
+                "iam:CreateRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            "Resource": roles,
+            "Condition": {"StringEquals": {"iam:PermissionsBoundary": boundary}},
+        },
+        {
+            "Sid": "KeepsRoles",
+            "Effect": "Allow",
+            "Action": [
+                "iam:DeleteRole",
+                "iam:Get*",
+                "iam:List*",
+                "iam:PassRole",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+                "iam:UpdateRoleDescription",
+            ],
+            "Resource": roles,
+        },
+        {
+            "Sid": "InstanceProfilesAndClusterIssuers",
+            "Effect": "Allow",
+            "Action": [
+                "iam:AddRoleToInstanceProfile",
+                "iam:CreateInstanceProfile",
+                "iam:CreateOpenIDConnectProvider",
+                "iam:DeleteInstanceProfile",
+                "iam:DeleteOpenIDConnectProvider",
+                "iam:GetInstanceProfile",
+                "iam:GetOpenIDConnectProvider",
+                "iam:RemoveRoleFromInstanceProfile",
+                "iam:TagInstanceProfile",
+                "iam:TagOpenIDConnectProvider",
+            ],
+            "Resource": [
+                f"arn:aws:iam::{account}:instance-profile/portal-*",
+                f"arn:aws:iam::{account}:oidc-provider/oidc.eks.*",
+            ],
+        },
+        {
+            "Sid": "RolesOfServices",
+            "Effect": "Allow",
+            "Action": ["iam:CreateServiceLinkedRole", "iam:GetRole"],
+            "Resource": f"arn:aws:iam::{account}:role/aws-service-role/*",
+        },
+    ]
+
+
+def may_not_free_itself(account: str, roles: Sequence[str], *, state: StateStore) -> list[Statement]:
+    """Identities of continuous integration are changed by people only, and the state's history by nobody here."""
+    return [
+        {
+            "Sid": "NotItsOwnRights",
+            "Effect": "Deny",
+            "NotAction": ["iam:Get*", "iam:List*"],
+            "Resource": [
+                *(f"arn:aws:iam::{account}:role/{role}" for role in roles),
+                f"arn:aws:iam::{account}:oidc-provider/{ISSUER}",
+            ],
+        },
+        {
+            "Sid": "NotTheHistoryOfState",
+            "Effect": "Deny",
+            "Action": [
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:DeleteObjectVersion",
+                "s3:PutBucketPolicy",
+                "s3:PutBucketVersioning",
+                "s3:PutLifecycleConfiguration",
+            ],
+            "Resource": [state.bucket_arn, f"{state.bucket_arn}/*"],
+        },
+        {
+            "Sid": "NotTheKeyOfState",
+            "Effect": "Deny",
+            "Action": ["kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
+            "Resource": state.key_arn,
+        },
+    ]
+
+
+def may_not_change_the_boundary(boundary: str) -> list[Statement]:
+    """Nor lift it from a role: with either, the boundary would bound nothing."""
+    return [
+        {
+            "Sid": "NotTheBoundary",
+            "Effect": "Deny",
+            "Action": [
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:SetDefaultPolicyVersion",
+            ],
+            "Resource": boundary,
+        },
+        {"Sid": "NorOffARole", "Effect": "Deny", "Action": ["iam:DeleteRolePermissionsBoundary"], "Resource": "*"},
+    ]
