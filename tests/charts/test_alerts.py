@@ -24,6 +24,8 @@ ALERTS = {
     "AutoscalerAtMax",
     "BackupTooOld",
     "CertificateNearExpiry",
+    "ClusterBackupFailing",
+    "ClusterBackupTooOld",
     "DatabaseReplicaDisconnected",
     "DatabaseReplicationLag",
     "NodeDiskFillingUp",
@@ -169,6 +171,7 @@ def test_prometheus_selects_every_rule_object() -> None:
     [
         ("burnRate", False, {"PortalErrorBudgetBurn"}),
         ("backups", None, {"BackupTooOld", "WalArchiveFailing"}),
+        ("clusterBackups", None, {"ClusterBackupFailing", "ClusterBackupTooOld"}),
         ("certificates", False, {"CertificateNearExpiry"}),
         ("nodeMetrics", False, {"VolumeFillingUp", "NodeDiskFillingUp"}),
     ],
@@ -231,6 +234,7 @@ def test_levels_and_clusters_decide_which_alerts_there_are(
         cluster=a_cluster(node_agents=node_agents),
         runbook_base_url="https://git.example.com/docs/runbooks",
         backups=True,
+        cluster_backups={},
         certificates=False,
     )
     found = {rule["alert"] for rule in alerts(values)}

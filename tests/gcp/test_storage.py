@@ -1,4 +1,4 @@
-"""The bucket of the database's backups: who reaches it, and that nothing in it is lost by mistake."""
+"""The buckets of backups: who reaches each, and that nothing in them is lost by mistake."""
 
 import pytest
 
@@ -11,46 +11,74 @@ def test_a_tier_without_backups_has_no_bucket(stack: StackOf) -> None:
     assert stack("dev-gcp").all("google_storage_bucket") == []
 
 
+STORES = {
+    # By Terraform name: the Kubernetes service account that writes there, and its release.
+    "database-backups": ("developer-portal", "postgres-cluster", "postgres-cluster"),
+    "cluster-backups": ("velero", "velero", "velero"),
+}
+each_store = pytest.mark.parametrize(("name", "store"), [(name, store) for name in KEEPING for store in STORES])
+
+
 @pytest.mark.parametrize("name", KEEPING)
-def test_the_bucket_is_private_versioned_and_encrypted_by_a_key_of_its_own(stack: StackOf, name: str) -> None:
+def test_these_are_all_the_buckets(stack: StackOf, name: str) -> None:
+    assert {bucket.address for bucket in stack(name).all("google_storage_bucket")} == {
+        f"google_storage_bucket.{store}" for store in STORES
+    }
+
+
+@each_store
+def test_the_bucket_is_private_versioned_and_encrypted_by_a_key_of_its_own(
+    stack: StackOf, name: str, store: str
+) -> None:
     synthesized = stack(name)
-    bucket = synthesized.one("google_storage_bucket")
+    bucket = synthesized.one("google_storage_bucket", store)
     assert bucket["public_access_prevention"] == "enforced"
     assert bucket["uniform_bucket_level_access"] is True
     assert bucket["versioning"]["enabled"] is True
-    key = synthesized.one("google_kms_crypto_key", "database-backups_key")
+    key = synthesized.one("google_kms_crypto_key", f"{store}_key")
     assert key.address in synthesized.references(bucket)
     (grant,) = synthesized.referring_to(key, "google_kms_crypto_key_iam_member")
     assert grant.address in synthesized.comes_after(bucket), "or the first object cannot be encrypted"
 
 
-@pytest.mark.parametrize("name", KEEPING)
-def test_nothing_expires_by_age_but_what_was_deleted(stack: StackOf, name: str) -> None:
-    (rule,) = stack(name).one("google_storage_bucket")["lifecycle_rule"]
+@each_store
+def test_nothing_expires_by_age_but_what_was_deleted(stack: StackOf, name: str, store: str) -> None:
+    """So every object outlives the retention of whoever wrote it, and its deletion by two weeks."""
+    (rule,) = stack(name).one("google_storage_bucket", store)["lifecycle_rule"]
     assert rule["condition"] == {"days_since_noncurrent_time": 14}
 
 
-@pytest.mark.parametrize("name", KEEPING)
-def test_the_bucket_cannot_be_destroyed_while_it_is_protected(stack: StackOf, name: str) -> None:
-    bucket = stack(name).one("google_storage_bucket")
+@each_store
+def test_the_bucket_cannot_be_destroyed_while_it_is_protected(stack: StackOf, name: str, store: str) -> None:
+    bucket = stack(name).one("google_storage_bucket", store)
     assert bucket["lifecycle"]["prevent_destroy"] is True
     assert bucket["force_destroy"] is False
 
 
-@pytest.mark.parametrize("name", KEEPING)
-def test_only_the_databases_pods_write_there_and_they_wait_for_the_right(stack: StackOf, name: str) -> None:
+@each_store
+def test_only_its_own_pods_write_there_and_they_wait_for_the_right(stack: StackOf, name: str, store: str) -> None:
     synthesized = stack(name)
-    rights = synthesized.all("google_storage_bucket_iam_member")
+    namespace, account, release = STORES[store]
+    bucket = synthesized.one("google_storage_bucket", store)
+    rights = synthesized.referring_to(bucket, "google_storage_bucket_iam_member")
     assert {right["role"] for right in rights} == {"roles/storage.objectUser", "roles/storage.legacyBucketReader"}
     for right in rights:
-        assert right["member"].endswith(".svc.id.goog/subject/ns/developer-portal/sa/postgres-cluster")
+        assert right["member"].endswith(f".svc.id.goog/subject/ns/{namespace}/sa/{account}")
         assert "google_container_cluster.cluster" in synthesized.comes_after(right), "it brings the identity pool"
-        assert right.address in synthesized.comes_after(synthesized.releases["postgres-cluster"])
+        assert right.address in synthesized.comes_after(synthesized.releases[release])
 
 
 def test_the_database_archives_into_that_bucket(stack: StackOf) -> None:
     prod = stack("prod-gcp")
     backup = prod.values("postgres-cluster")["backup"]
-    assert backup["destination"] == f"gs://{prod.one('google_storage_bucket')['name']}/postgres"
+    assert backup["destination"] == f"gs://{prod.one('google_storage_bucket', 'database-backups')['name']}/postgres"
     assert backup["credentials"] == {"googleCredentials": {"gkeEnvironment": True}}
     assert {"cidr": "169.254.169.252/32", "port": 988} in backup["identityEndpoints"]
+
+
+def test_velero_backs_up_into_its_bucket(stack: StackOf) -> None:
+    prod = stack("prod-gcp")
+    (location,) = prod.values("velero")["configuration"]["backupStorageLocation"]
+    assert location["provider"] == "gcp"
+    assert location["bucket"] == prod.one("google_storage_bucket", "cluster-backups")["name"]
+    assert location["config"]["serviceAccount"], "or the plugin does not start"

@@ -125,6 +125,7 @@ THIRD_PARTY = (
         name="external-secrets", release="external-secrets", labels={"app.kubernetes.io/name": "external-secrets"}
     ),
     ThirdParty(name="cnpg-operator", release="cloudnative-pg", labels={"app.kubernetes.io/name": "cloudnative-pg"}),
+    ThirdParty(name="velero", release="velero", labels={"app.kubernetes.io/name": "velero"}),
     ThirdParty(
         name="cluster-autoscaler",
         release="cluster-autoscaler",

@@ -59,6 +59,11 @@ THIRD_PARTY_VALUES = {
     "redis-operator: replicas": (1, 2, 2),
     # dev has none.
     "plugin-barman-cloud: resources.limits.memory": (None, "128Mi", "128Mi"),
+    "velero: credentials.useSecret": (None, False, False),
+    "velero: snapshotsEnabled": (None, False, False),
+    "velero: upgradeCRDs": (None, True, True),
+    "velero: containerSecurityContext.allowPrivilegeEscalation": (None, False, False),
+    "velero: metrics.serviceMonitor.autodetect": (None, False, False),
     "cluster-autoscaler: replicaCount": (1, 2, 2),
     "vpa: admissionController.replicaCount": (1, 2, 2),
     "vpa: metrics-server.enabled": (False, False, False),

@@ -36,13 +36,14 @@ ALSO_TRIED = (22, 80, 3000, 4400, 9090, 9093, 9464, 12345)
 """Ports that somebody listens on, or nobody, beside all those that a policy names."""
 
 POSTGRES = "postgres-cluster postgres-cluster-2"
+BACKED_UP = f"{POSTGRES} velero"
 POOLER = "postgres-cluster-pooler"
 REDIS = "redis-failover redis-failover-2 redis-failover-sentinel redis-failover-sentinel-2"
 OPERATORS = "cnpg-operator redis-operator"
 MONITORING = "prometheus-operator kube-state-metrics prometheus alertmanager grafana"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
 SECURITY = "cert-manager external-secrets"
-API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING}"
+API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero"
 
 STRANGE_PODS = "kube-dns stranger"
 OUTSIDE = "internet corporate"
@@ -77,6 +78,7 @@ ALLOWED: Rows = (
     (MONITORING, AUTOSCALING, "8085 8942 8943"),
     (MONITORING, "cert-manager", "9402"),
     (MONITORING, "external-secrets", "8080"),
+    (MONITORING, "velero", "8085"),
     (MONITORING, f"{OUTSIDE} {LINK_LOCAL} node api-server", "9100 10250"),
     # Names: by kube-dns, the node's cache, or the metadata server of Google Cloud, which serves them on this port.
     (f"portal-frontend backstage-backend {REDIS} {API_CLIENTS}", "kube-dns node-dns metadata-server", "53 53/UDP"),
@@ -96,13 +98,12 @@ ALLOWED_WHERE_RANGES_HOLD_THE_CLUSTER: Rows = ((API_CLIENTS, f"{STRANGE_PODS} no
 """What ranges allow besides, on engines for which pods and nodes are in them."""
 
 ALLOWED_ON: Mapping[str, Rows] = {
-    # Each cloud hands out identities at its own address.
+    # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
     "*-aws": ((AUTOSCALING, "pod-identity", "80"),),
-    "local": ((AUTOSCALING, "pod-identity", "80"),),
-    "staging-aws": ((POSTGRES, "pod-identity", "80"),),
-    "prod-aws": ((POSTGRES, "pod-identity", "80"),),
-    "staging-gcp": ((POSTGRES, "metadata-server", "80"), (POSTGRES, "gke-metadata", "988")),
-    "prod-gcp": ((POSTGRES, "metadata-server", "80"), (POSTGRES, "gke-metadata", "988")),
+    "staging-aws": ((BACKED_UP, "pod-identity", "80"),),
+    "prod-aws": ((BACKED_UP, "pod-identity", "80"),),
+    "staging-gcp": ((BACKED_UP, "metadata-server", "80"), (BACKED_UP, "gke-metadata", "988")),
+    "prod-gcp": ((BACKED_UP, "metadata-server", "80"), (BACKED_UP, "gke-metadata", "988")),
 }
 """What is allowed besides on the stacks of a pattern."""
 

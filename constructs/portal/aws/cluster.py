@@ -26,7 +26,7 @@ from portal.aws.keys import Keys
 from portal.aws.logs import LogGroup
 from portal.aws.network import Network
 from portal.aws.nodes import NodeGroups
-from portal.kubernetes import contract
+from portal.kubernetes import contract, traffic
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws, NodeGroup, NodeGroupName
 
@@ -136,10 +136,13 @@ class Cluster(Construct):
             vertical_autoscaler=False,
             node_agents=True,
             control_plane_scrapable=False,
+            # The agent on each node that hands out the credentials of a pod's role.
+            identity_endpoints=((traffic.POD_IDENTITY_AGENT, 80),),
         )
         self.volumes = contract.VolumeClass(
             provisioner="ebs.csi.aws.com",
             parameters={"type": "gp3", "encrypted": "true", "kmsKeyId": keys.data.arn},
+            snapshot_parameters={},
         )
 
     def _deployer(self, cluster: EksCluster, role_arn: str) -> ITerraformDependable:
@@ -173,7 +176,7 @@ class Cluster(Construct):
     def _pod_addons(
         self, cluster: EksCluster, keys: Keys, nodes: Sequence[ITerraformDependable]
     ) -> Sequence[ITerraformDependable]:
-        """What runs as ordinary pods and waits for nodes: names, volumes, the metrics that autoscaling reads."""
+        """What runs as ordinary pods and waits for nodes: names, volumes and snapshots, autoscaling metrics."""
         volume_role = self._pod_role(
             "volumes",
             managed=["service-role/AmazonEBSCSIDriverPolicy"],
@@ -206,6 +209,7 @@ class Cluster(Construct):
             volumes,
             self._addon(cluster, "coredns", after=nodes),
             self._addon(cluster, "metrics-server", after=nodes),
+            self._addon(cluster, "snapshot-controller", after=nodes),
         ]
 
     def _pod_role(

@@ -1,4 +1,4 @@
-"""Object storage of one environment: where the database's backups go."""
+"""Object storage of one environment: where the backups of the database and of the cluster go."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,8 +27,13 @@ from constructs import Construct
 
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.keys import Key, administered_by_account
-from portal.kubernetes import traffic
-from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
+from portal.kubernetes.contract import (
+    KEPT_AFTER_DELETION_DAYS,
+    BackupStore,
+    CloudLogin,
+    ClusterBackupStore,
+    ServiceAccount,
+)
 from portal.naming import Kind, Naming
 
 
@@ -124,10 +129,10 @@ class PrivateBucket(Construct):
         self.ready: tuple[ITerraformDependable, ...] = (versioned, encrypted, forgets, tls_only)
 
 
-class DatabaseBackups(Construct):
-    """The bucket of the database's backups, which the database's pods reach by their service account.
+class PodBucket(Construct):
+    """A bucket with a key of its own, which the pods of one service account read and write by Pod Identity.
 
-    Source: guide, "Backup Strategy"; EKS user guide, "EKS Pod Identity".
+    Source: EKS user guide, "EKS Pod Identity".
     """
 
     def __init__(
@@ -135,6 +140,7 @@ class DatabaseBackups(Construct):
         scope: Construct,
         id: str,
         *,
+        purpose: str,
         naming: Naming,
         account: str,
         cluster_name: str,
@@ -145,27 +151,37 @@ class DatabaseBackups(Construct):
         key = Key(
             self,
             "key",
-            name=naming.name(Kind.AWS_NAME, "database-backups"),
+            name=naming.name(Kind.AWS_NAME, purpose),
             statements=[administered_by_account(account)],
             protected=protected,
         )
-        name = naming.name(Kind.AWS_BUCKET, "database-backups")
-        bucket = PrivateBucket(self, "Default", name=name, key=key, protected=protected)
+        self.name = naming.name(Kind.AWS_BUCKET, purpose)
+        bucket = PrivateBucket(self, "Default", name=self.name, key=key, protected=protected)
         role = ServiceRole(
             self,
             "writer",
-            name=naming.name(Kind.AWS_NAME, "database-backups"),
+            name=naming.name(Kind.AWS_NAME, purpose),
             service=POD_IDENTITY,
             statements=[*may_write(bucket.arn), may_encrypt(key.arn)],
         )
         association = given_to(self, "user", role=role, cluster_name=cluster_name, user=user)
-        self.store = BackupStore(
-            destination=f"s3://{name}/",
-            credentials={"s3Credentials": {"inheritFromIAMRole": True}},
-            # The agent on each node that hands out the role's credentials.
-            identity_endpoints=((traffic.POD_IDENTITY_AGENT, 80),),
-            ready=(association, *bucket.ready),
-        )
+        self.login = CloudLogin(ready=(association, *bucket.ready))
+
+
+def database_backups(bucket: PodBucket) -> BackupStore:
+    """The bucket as barman names it. Source: guide, "Backup Strategy"."""
+    return BackupStore(
+        destination=f"s3://{bucket.name}/",
+        credentials={"s3Credentials": {"inheritFromIAMRole": True}},
+        login=bucket.login,
+    )
+
+
+def cluster_backups(bucket: PodBucket, *, region: str) -> ClusterBackupStore:
+    """The bucket as Velero names it. Source: velero-plugin-for-aws, "Backup Storage Location"."""
+    return ClusterBackupStore(
+        provider="aws", plugin="velero-aws", bucket=bucket.name, config={"region": region}, login=bucket.login
+    )
 
 
 def bucket_arn(name: str) -> str:
@@ -186,7 +202,10 @@ def deny_without_tls(bucket_arn: str) -> dict[str, Any]:
 
 
 def may_write(bucket_arn: str) -> list[dict[str, Any]]:
-    """Rights to list a bucket and to read, write and delete in it. Source: Barman manual, "barman-cloud", S3."""
+    """Rights to list a bucket and to read, write and delete in it.
+
+    Source: Barman manual, "barman-cloud", S3; velero-plugin-for-aws, "Set permissions for Velero".
+    """
     return [
         {"Effect": "Allow", "Action": ["s3:GetBucketLocation", "s3:ListBucket"], "Resource": bucket_arn},
         {

@@ -229,4 +229,5 @@ def fast_disks(*, encryption_id: str, tags: Mapping[str, str]) -> contract.Volum
             "networkAccessPolicy": "DenyAll",
             "tags": ",".join(f"{key}={value}" for key, value in tags.items()),
         },
+        snapshot_parameters={"incremental": "true"},
     )

@@ -1,14 +1,17 @@
 """Managed identities, and the roles that identities and people hold."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_azurerm.federated_identity_credential import FederatedIdentityCredential
 from cdktf_cdktf_provider_azurerm.role_assignment import RoleAssignment
 from cdktf_cdktf_provider_azurerm.user_assigned_identity import UserAssignedIdentity
 from cdktf_cdktf_provider_time.sleep import Sleep
 from constructs import Construct
 
 from portal.azure.group import Group
+from portal.kubernetes.contract import CloudLogin, ServiceAccount
 
 ROLE_HOLDS_AFTER_SECONDS = 120
 
@@ -58,3 +61,36 @@ class Role(Construct):
         self.granted: ITerraformDependable = Sleep(
             self, "holds", create_duration=f"{holds_after_seconds}s", triggers={"assignment": assignment.id}
         )
+
+
+def pod_login(
+    scope: Construct,
+    id: str,
+    *,
+    group: Group,
+    identity: Identity,
+    oidc_issuer_url: str,
+    user: ServiceAccount,
+    roles: Sequence[Role],
+) -> CloudLogin:
+    """Lets the pods of one service account act as `identity`, once it has its roles.
+
+    They fetch its tokens from Entra, which is reached like everything else over port 443.
+
+    Source: AKS, "Microsoft Entra Workload ID"; Entra Workload ID, "Labels and annotations".
+    """
+    credential = FederatedIdentityCredential(
+        scope,
+        id,
+        resource_group_name=group.name,
+        parent_id=identity.resource_id,
+        name=user.name,
+        issuer=oidc_issuer_url,
+        subject=f"system:serviceaccount:{user.namespace}:{user.name}",
+        audience=["api://AzureADTokenExchange"],
+    )
+    return CloudLogin(
+        service_account_annotations={"azure.workload.identity/client-id": identity.client_id},
+        pod_labels={"azure.workload.identity/use": "true"},
+        ready=(credential, *(role.granted for role in roles)),
+    )

@@ -1,6 +1,5 @@
-"""Object storage of one environment: where the database's backups go."""
+"""Object storage of one environment: where the backups of the database and of the cluster go."""
 
-from cdktf_cdktf_provider_azurerm.federated_identity_credential import FederatedIdentityCredential
 from cdktf_cdktf_provider_azurerm.storage_account import (
     StorageAccount,
     StorageAccountBlobProperties,
@@ -12,8 +11,8 @@ from cdktf_cdktf_provider_azurerm.storage_container import StorageContainer
 from constructs import Construct
 
 from portal.azure.group import Group
-from portal.azure.identity import Identity, Role
-from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
+from portal.azure.identity import Identity, Role, pod_login
+from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ClusterBackupStore, ServiceAccount
 from portal.naming import Kind, Naming
 
 
@@ -82,10 +81,12 @@ class PrivateContainer(Construct):
         self.resource_id: str = container.id
 
 
-class DatabaseBackups(Construct):
-    """The container of the database's backups, which the database's pods reach by their service account.
+class PodContainer(Construct):
+    """A container in an account of its own, which the pods of one service account read and write by workload identity.
 
-    Source: guide, "Backup Strategy"; AKS, "Microsoft Entra Workload ID".
+    `short`: the purpose in the account's name, which has little room.
+
+    Source: AKS, "Microsoft Entra Workload ID".
     """
 
     def __init__(
@@ -93,6 +94,8 @@ class DatabaseBackups(Construct):
         scope: Construct,
         id: str,
         *,
+        purpose: str,
+        short: str,
         group: Group,
         naming: Naming,
         oidc_issuer_url: str,
@@ -101,26 +104,19 @@ class DatabaseBackups(Construct):
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
+        self.account_name = naming.name(Kind.AZURE_STORAGE, short)
+        self.container_name = purpose
         container = PrivateContainer(
             self,
             "Default",
             group=group,
-            account_name=naming.name(Kind.AZURE_STORAGE, "db"),
-            container_name="database-backups",
+            account_name=self.account_name,
+            container_name=purpose,
             reachable_from_subnet_id=node_subnet_id,
             protected=protected,
         )
-        identity = Identity(self, "writer", group=group, name=naming.name(Kind.AZURE_NAME, "database-backups"))
-        credential = FederatedIdentityCredential(
-            self,
-            "user",
-            resource_group_name=group.name,
-            parent_id=identity.resource_id,
-            name=user.name,
-            issuer=oidc_issuer_url,
-            subject=f"system:serviceaccount:{user.namespace}:{user.name}",
-            audience=["api://AzureADTokenExchange"],
-        )
+        self.address = container.address
+        identity = Identity(self, "writer", group=group, name=naming.name(Kind.AZURE_NAME, purpose))
         writes = Role(
             self,
             "writes",
@@ -129,12 +125,31 @@ class DatabaseBackups(Construct):
             principal_id=identity.principal_id,
             principal="ServicePrincipal",
         )
-        self.store = BackupStore(
-            destination=container.address,
-            credentials={"azureCredentials": {"useDefaultAzureCredentials": True}},
-            service_account_annotations={"azure.workload.identity/client-id": identity.client_id},
-            pod_labels={"azure.workload.identity/use": "true"},
-            # Entra is reached like the store itself, over port 443.
-            identity_endpoints=(),
-            ready=(credential, writes.granted),
+        self.login = pod_login(
+            self, "user", group=group, identity=identity, oidc_issuer_url=oidc_issuer_url, user=user, roles=[writes]
         )
+
+
+def database_backups(container: PodContainer) -> BackupStore:
+    """The container as barman names it. Source: guide, "Backup Strategy"."""
+    return BackupStore(
+        destination=container.address,
+        credentials={"azureCredentials": {"useDefaultAzureCredentials": True}},
+        login=container.login,
+    )
+
+
+def cluster_backups(container: PodContainer) -> ClusterBackupStore:
+    """The container as Velero names it. Told the address it need not look the account up, and with `useAAD` it asks for
+    no key of it. Source: velero-plugin-for-microsoft-azure, "Backup Storage Location"."""
+    return ClusterBackupStore(
+        provider="azure",
+        plugin="velero-azure",
+        bucket=container.container_name,
+        config={
+            "storageAccount": container.account_name,
+            "storageAccountURI": f"https://{container.account_name}.blob.core.windows.net",
+            "useAAD": "true",
+        },
+        login=container.login,
+    )

@@ -158,9 +158,12 @@ class Cluster(Construct):
             vertical_autoscaler=True,
             node_agents=False,
             control_plane_scrapable=False,
+            # The metadata server, by its name and behind it.
+            identity_endpoints=(("169.254.169.254/32", 80), ("169.254.169.252/32", 988)),
         )
         self.volumes = contract.VolumeClass(
             provisioner="pd.csi.storage.gke.io",
             # The fast disk that Autopilot's general-purpose machines take; hyperdisks need other machine families.
             parameters={"type": "pd-ssd", "disk-encryption-kms-key": keys.data.id},
+            snapshot_parameters={},
         )

@@ -7,6 +7,8 @@ from cdktf_cdktf_provider_google.project_iam_member import ProjectIamMember
 from cdktf_cdktf_provider_google.service_account import ServiceAccount as GoogleServiceAccount
 from constructs import Construct
 
+from portal.kubernetes import contract
+
 
 class ServiceAccount(Construct):
     """An account without keys that has exactly `roles` in the project.
@@ -38,6 +40,15 @@ class ServiceAccount(Construct):
             )
             for role in roles
         )
+
+
+def pods_of(user: contract.ServiceAccount, *, project: str, project_number: str) -> str:
+    """The pods of one Kubernetes service account, as a principal that takes roles by itself.
+
+    Source: IAM, "Principal identifiers", workload identity federation for GKE.
+    """
+    pool = f"projects/{project_number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
+    return f"principal://iam.googleapis.com/{pool}/subject/ns/{user.namespace}/sa/{user.name}"
 
 
 def compute_agent(project_number: str) -> str:

@@ -1,4 +1,4 @@
-"""Object storage of one environment: where the database's backups go."""
+"""Object storage of one environment: where the backups of the database and of the cluster go."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,19 @@ from cdktf_cdktf_provider_google.storage_bucket import (
 from cdktf_cdktf_provider_google.storage_bucket_iam_member import StorageBucketIamMember
 from constructs import Construct
 
+from portal.gcp.identity import pods_of
 from portal.gcp.keys import Key, Keys
-from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ServiceAccount
+from portal.kubernetes.contract import (
+    KEPT_AFTER_DELETION_DAYS,
+    BackupStore,
+    CloudLogin,
+    ClusterBackupStore,
+    ServiceAccount,
+)
 from portal.naming import Kind, Naming
 
 ROLES = {"objects": "roles/storage.objectUser", "bucket": "roles/storage.legacyBucketReader"}
-"""Reading, writing and deleting objects; and seeing the bucket itself, which barman asks for first."""
+"""Reading, writing and deleting objects; and seeing the bucket itself, which barman and Velero ask for first."""
 
 
 class PrivateBucket(Construct):
@@ -58,12 +65,12 @@ class PrivateBucket(Construct):
         self.name: str = bucket.name
 
 
-class DatabaseBackups(Construct):
-    """The bucket of the database's backups, which the database's pods reach by their service account.
+class PodBucket(Construct):
+    """A bucket with a key of its own, which the pods of one service account read and write by workload identity.
 
     `after`: the cluster, whose making brings the project's workload identity pool.
 
-    Source: guide, "Backup Strategy"; GKE, "Authenticate to Google Cloud APIs from GKE workloads".
+    Source: GKE, "Authenticate to Google Cloud APIs from GKE workloads".
     """
 
     def __init__(
@@ -71,6 +78,7 @@ class DatabaseBackups(Construct):
         scope: Construct,
         id: str,
         *,
+        purpose: str,
         naming: Naming,
         project: str,
         region: str,
@@ -85,24 +93,45 @@ class DatabaseBackups(Construct):
         key = Key(
             self,
             "key",
-            name="database-backups",
+            name=purpose,
             ring=keys.ring,
             user=f"serviceAccount:{agent.email_address}",
             protected=protected,
         )
-        name = naming.name(Kind.GCP_BUCKET, "database-backups")
-        bucket = PrivateBucket(self, "Default", name=name, region=region, key=key, protected=protected)
-        pool = f"projects/{keys.project_number}/locations/global/workloadIdentityPools/{project}.svc.id.goog"
-        member = f"principal://iam.googleapis.com/{pool}/subject/ns/{user.namespace}/sa/{user.name}"
-        self.store = BackupStore(
-            destination=f"gs://{name}/",
-            credentials={"googleCredentials": {"gkeEnvironment": True}},
-            # GKE's metadata server, by its name and behind it.
-            identity_endpoints=(("169.254.169.254/32", 80), ("169.254.169.252/32", 988)),
+        self.name = naming.name(Kind.GCP_BUCKET, purpose)
+        bucket = PrivateBucket(self, "Default", name=self.name, region=region, key=key, protected=protected)
+        member = pods_of(user, project=project, project_number=keys.project_number)
+        self.login = CloudLogin(
             ready=tuple(
                 StorageBucketIamMember(
-                    self, purpose, bucket=bucket.name, role=role, member=member, depends_on=list(after)
+                    self, right, bucket=bucket.name, role=role, member=member, depends_on=list(after)
                 )
-                for purpose, role in ROLES.items()
+                for right, role in ROLES.items()
             ),
         )
+
+
+def database_backups(bucket: PodBucket) -> BackupStore:
+    """The bucket as barman names it. Source: guide, "Backup Strategy"."""
+    return BackupStore(
+        destination=f"gs://{bucket.name}/",
+        credentials={"googleCredentials": {"gkeEnvironment": True}},
+        login=bucket.login,
+    )
+
+
+def cluster_backups(bucket: PodBucket) -> ClusterBackupStore:
+    """The bucket as Velero names it.
+
+    The plugin does not start without an account that signs links for downloads. There is none: backups and restores
+    need no links, and docs/runbooks/restore-cluster.md reads logs from the bucket.
+
+    Source: velero-plugin-for-gcp, `object_store.go`, `initFromComputeEngine`.
+    """
+    return ClusterBackupStore(
+        provider="gcp",
+        plugin="velero-gcp",
+        bucket=bucket.name,
+        config={"serviceAccount": "signs-no-links"},
+        login=bucket.login,
+    )

@@ -58,6 +58,9 @@ class Cluster:
     vertical_autoscaler: bool = field(metadata={"meaning": "the VerticalPodAutoscaler is built in"})
     node_agents: bool = field(metadata={"meaning": "pods may use the host's network, processes and paths"})
     control_plane_scrapable: bool = field(metadata={"meaning": "the scheduler and controllers expose metrics"})
+    identity_endpoints: tuple[tuple[str, int], ...] = field(
+        default=(), metadata={"meaning": "CIDR and port where pods fetch their identity, beside what port 443 reaches"}
+    )
 
     def nodes(self, group: NodeGroupName) -> dict[str, str]:
         """Node selector of one of the guide's groups; empty where nodes carry no such label."""
@@ -66,10 +69,14 @@ class Cluster:
 
 @dataclass(frozen=True, kw_only=True)
 class VolumeClass:
-    """How the cloud makes a fast volume: a StorageClass's provisioner and parameters."""
+    """How the cloud makes a fast volume: a StorageClass's provisioner and parameters.
+
+    `snapshot_parameters`: of a VolumeSnapshotClass of the same driver; None where no snapshot controller runs.
+    """
 
     provisioner: str
     parameters: Mapping[str, str]
+    snapshot_parameters: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,20 +92,44 @@ KEPT_AFTER_DELETION_DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
+class CloudLogin:
+    """What gives the pods of one service account their rights in the cloud, without any stored credential.
+
+    The annotations and labels are what the cloud wants to see on the service account and on its pods. `ready`: the
+    rights.
+    """
+
+    ready: tuple[ITerraformDependable, ...]
+    service_account_annotations: Mapping[str, str] = field(default_factory=dict)
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackupStore:
-    """A place in an object store that one service account may write to, without any stored credential.
+    """A place in an object store where the database's backups go.
 
     `destination`: its address, ending in a slash. `credentials`: how barman logs in there (ObjectStore,
-    `spec.configuration`). The annotations and labels are what the cloud wants to see on the service account and on its
-    pods. `identity_endpoints`: CIDR and port where pods fetch their identity. `ready`: the rights.
+    `spec.configuration`).
     """
 
     destination: str
     credentials: Mapping[str, Any]
-    identity_endpoints: tuple[tuple[str, int], ...]
-    ready: tuple[ITerraformDependable, ...]
-    service_account_annotations: Mapping[str, str] = field(default_factory=dict)
-    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    login: CloudLogin
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterBackupStore:
+    """A bucket or container where Velero puts the cluster's objects.
+
+    `provider`: Velero's name of the cloud. `plugin`: the image of its plugin, by its name in `versions.yaml`.
+    `config`: of the BackupStorageLocation.
+    """
+
+    provider: str
+    plugin: str
+    bucket: str
+    config: Mapping[str, str]
+    login: CloudLogin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +150,11 @@ class CloudServices:
     """What the cloud around the cluster offers to it.
 
     `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
-    `database_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes scale by themselves.
+    `database_backups`, `cluster_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes
+    scale by themselves.
     """
 
     volumes: VolumeClass | str | None
     database_backups: BackupStore | None
+    cluster_backups: ClusterBackupStore | None
     node_autoscaler: NodeAutoscaler | None

@@ -29,6 +29,7 @@ CACHE_OPERATOR = "redis-operator"
 AUTOSCALING = "autoscaling"
 CERTIFICATES = "cert-manager"
 SECRETS = "external-secrets"
+BACKUP = "velero"
 
 EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING, CERTIFICATES, SECRETS)
 """The namespaces of every cluster; the others are made where something lives in them."""
@@ -41,7 +42,17 @@ def needed(cluster: Cluster, services: CloudServices) -> tuple[str, ...]:
         *EVERYWHERE,
         *([NODE_AGENTS] if cluster.node_agents else []),
         *([AUTOSCALING] if autoscalers else []),
+        *([BACKUP] if services.cluster_backups else []),
     )
+
+
+def logging_in(services: CloudServices) -> frozenset[str]:
+    """The namespaces whose pods have rights in the cloud, as a whole: they may fetch their identity."""
+    users = {
+        AUTOSCALING: services.node_autoscaler,
+        BACKUP: services.cluster_backups,
+    }
+    return frozenset(name for name, right in users.items() if right)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +126,13 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
             # Of the vertical autoscaler; then cluster autoscaler, recommender and updater.
             traffic.webhooks(8000),
             traffic.scraped(8085, 8942, 8943),
-            Flow(
-                name="allow-identity",
-                direction="egress",
-                peers=(Peer(cidr=traffic.POD_IDENTITY_AGENT),),
-                ports=(80,),
-            ),
         ),
+    ),
+    BACKUP: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        # The object store answers on the same port as the API server.
+        flows=(traffic.DNS, traffic.API_SERVER, traffic.scraped(8085)),
     ),
     # The node exporter reads the host, which only `privileged` allows: a namespace with nothing else in it.
     NODE_AGENTS: NamespaceSpec(pod_security="privileged", pods=500, flows=(traffic.scraped(9100),)),
@@ -131,7 +142,8 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
 class Namespaces(Construct):
     """Every namespace with its Pod Security level, its quota and its default deny.
 
-    `names`: of all of them. `ready`: by name, what a release in the namespace comes after.
+    `names`: of all of them. `identity`: by name, the endpoints (CIDR and port) where pods fetch their identity.
+    `ready`: by name, what a release in the namespace comes after.
 
     Deleting one deletes the volumes in it, so Terraform refuses to when `protected`.
 
@@ -144,6 +156,7 @@ class Namespaces(Construct):
         id: str,
         *,
         names: Sequence[str],
+        identity: Mapping[str, Sequence[tuple[str, int]]],
         labels: Mapping[str, str],
         protected: bool,
         after: Sequence[ITerraformDependable],
@@ -167,7 +180,8 @@ class Namespaces(Construct):
                 metadata=ResourceQuotaV1Metadata(name="pods", namespace=reference, labels=labels),
                 spec=ResourceQuotaV1Spec(hard={"pods": str(spec.pods), "services.loadbalancers": "0"}),
             )
-            policies = {"default-deny": traffic.DENY_ALL, **{flow.name: traffic.policy(flow) for flow in spec.flows}}
+            flows = [*spec.flows, *traffic.identity(identity.get(name, ()))]
+            policies = {"default-deny": traffic.DENY_ALL, **{flow.name: traffic.policy(flow) for flow in flows}}
             self.ready[name] = (
                 quota,
                 *(

@@ -1,6 +1,6 @@
 """What people see and what wakes them: the project's dashboards and alerts, on top of kube-prometheus-stack."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cdktf import ITerraformDependable
@@ -26,8 +26,10 @@ REPLACED_ALERTS = (
 """Alerts of kube-prometheus-stack that say the same as ours, without a runbook of ours."""
 
 
-def install_dashboards_and_alerts(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
-    """Nothing where nobody would see them."""
+def install_dashboards_and_alerts(
+    install: Installer, *, cluster_backups: Mapping[str, int], after: Sequence[ITerraformDependable]
+) -> None:
+    """Nothing where nobody would see them. `cluster_backups`: as for `alerts_values`."""
     layer = install.layer
     if not has_readers(layer.monitoring):
         return
@@ -43,6 +45,7 @@ def install_dashboards_and_alerts(install: Installer, *, after: Sequence[ITerraf
             cluster=install.cluster,
             runbook_base_url=layer.monitoring.runbooks,
             backups=install.services.database_backups is not None,
+            cluster_backups=cluster_backups,
             certificates=True,
         ),
         after=after,
@@ -55,12 +58,18 @@ def has_readers(monitoring: Monitoring) -> bool:
 
 
 def alerts_values(
-    *, monitoring: Monitoring, cluster: Cluster, runbook_base_url: str, backups: bool, certificates: bool
+    *,
+    monitoring: Monitoring,
+    cluster: Cluster,
+    runbook_base_url: str,
+    backups: bool,
+    cluster_backups: Mapping[str, int],
+    certificates: bool,
 ) -> dict[str, Any]:
     """Values of chart alerts.
 
-    `runbook_base_url`: where people read docs/runbooks. `backups`: the database has a backup store. `certificates`:
-    cert-manager runs here.
+    `runbook_base_url`: where people read docs/runbooks. `backups`: the database has a backup store. `cluster_backups`:
+    by Velero's schedule, how many hours old its newest backup may be. `certificates`: cert-manager runs here.
 
     Source: guide, "Monitoring Architecture"; the levels of its environment matrix.
     """
@@ -69,6 +78,8 @@ def alerts_values(
         "runbookBaseUrl": runbook_base_url,
         "burnRate": monitoring.level == "enterprise",
         "backups": {"maxAgeHours": BACKUP_MAX_AGE_HOURS} if backups else None,
+        "clusterBackups": [{"schedule": schedule, "maxAgeHours": hours} for schedule, hours in cluster_backups.items()]
+        or None,
         "certificates": certificates,
         # Prometheus reads kubelets and node exporters only where node agents may run.
         "nodeMetrics": cluster.node_agents,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from cdktf_cdktf_provider_time.provider import TimeProvider
 from constructs import Construct
 
-from portal.kubernetes import autoscaling, monitoring, observability, portal, postgres, redis, security
+from portal.kubernetes import autoscaling, backup, monitoring, observability, portal, postgres, redis, security
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
 from portal.kubernetes.contract import CloudServices, Cluster
@@ -49,6 +49,7 @@ class Platform(Construct):
             self,
             "namespaces",
             names=ns.needed(cluster, services),
+            identity=dict.fromkeys(ns.logging_in(services), cluster.identity_endpoints),
             labels=labels,
             protected=layer.protected,
             after=drivers,
@@ -74,7 +75,8 @@ class Platform(Construct):
 
         # From here on charts bring monitors, which the Prometheus operator's webhook has to admit.
         prometheus = monitoring.install_prometheus(install, after=[certificates, credentials])
-        observability.install_dashboards_and_alerts(install, after=[prometheus])
+        cluster_backups = backup.install_backup(install, after=[policies, monitored])
+        observability.install_dashboards_and_alerts(install, cluster_backups=cluster_backups, after=[prometheus])
         autoscaling.install_node_autoscaler(install, after=[prometheus])
         pod_autoscaler = autoscaling.install_pod_autoscaler(install, after=[prometheus])
         database_operator = postgres.install_operator(install, certificates=certificates, after=[prometheus])

@@ -69,7 +69,7 @@ def install_database(install: Installer, *, after: Sequence[ITerraformDependable
             cluster=install.cluster,
             storage_class=install.storage_class,
         ),
-        after=[*install.volumes_ready, *after, *(store.ready if store else ())],
+        after=[*install.volumes_ready, *after, *(store.login.ready if store else ())],
         holds_data=True,
     )
 
@@ -112,7 +112,7 @@ def cluster_values(
 ) -> dict[str, Any]:
     """Values of chart postgres-cluster. Source: guide, "PostgreSQL High Availability Setup"."""
     return {
-        "backup": store and _backup(database, backup, store),
+        "backup": store and _backup(database, backup, store, cluster),
         "recovery": database.recovery
         and {"server": database.recovery.archive, "targetTime": database.recovery.target_time},
         "pooler": {"instances": database.poolers, "serverConnections": SERVER_CONNECTIONS // database.poolers}
@@ -139,7 +139,7 @@ def cluster_values(
     }
 
 
-def _backup(database: Database, backup: Backup, store: BackupStore) -> dict[str, Any]:
+def _backup(database: Database, backup: Backup, store: BackupStore, cluster: Cluster) -> dict[str, Any]:
     """A base backup each night, and the write-ahead log as it is written.
 
     The log also at level `daily`: a base backup without the log of the hours in which it was made cannot be restored.
@@ -150,7 +150,7 @@ def _backup(database: Database, backup: Backup, store: BackupStore) -> dict[str,
         "server": database.archive,
         "retentionDays": backup.retention_days,
         "schedule": NIGHTLY,
-        "serviceAccountAnnotations": dict(store.service_account_annotations),
-        "podLabels": dict(store.pod_labels),
-        "identityEndpoints": [{"cidr": cidr, "port": port} for cidr, port in store.identity_endpoints],
+        "serviceAccountAnnotations": dict(store.login.service_account_annotations),
+        "podLabels": dict(store.login.pod_labels),
+        "identityEndpoints": [{"cidr": cidr, "port": port} for cidr, port in cluster.identity_endpoints],
     }

@@ -22,6 +22,9 @@ AUTHORITY_CHART: Final = "internal-ca"
 SECRETS_CHART: Final = "external-secrets"
 CREDENTIALS_CHART: Final = "credentials"
 
+PORTAL_OPERANDS: Final = ("postgresql", "redis", "redis-sentinel", "redis-exporter")
+"""Third parties' images that run in the portal's namespace."""
+
 
 def install_policies(install: Installer) -> ITerraformDependable:
     """Before the first pod: it would not be asked for its form, nor have its priority."""
@@ -88,7 +91,7 @@ def policy_values(
         "images": {
             "namespaces": [ns.PORTAL],
             "byDigest": own_repositories([layer.portal.frontend.image, layer.portal.backend.image]),
-            "trusted": publishers(images.values()),
+            "trusted": publishers(images[name] for name in PORTAL_OPERANDS),
         },
         "priorities": [
             {"name": name, "value": value, "description": description}

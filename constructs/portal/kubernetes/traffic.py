@@ -4,6 +4,7 @@ These are the flows that a whole namespace shares. Flows of one application (por
 chart, beside the Service that they reach.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -100,6 +101,13 @@ def reaches(name: str, namespace: str, *ports: int) -> Flow:
 def within(namespace_flow: Literal["ingress", "egress"]) -> Flow:
     """Pods of the namespace speak to each other."""
     return Flow(name=f"allow-own-{namespace_flow}", direction=namespace_flow, peers=(Peer(same_namespace=True),))
+
+
+def identity(endpoints: Sequence[tuple[str, int]]) -> Iterator[Flow]:
+    """Pods fetch their identity in the cloud: one flow for each CIDR and port."""
+    for number, (cidr, port) in enumerate(endpoints, 1):
+        name = "allow-identity" if number == 1 else f"allow-identity-{number}"
+        yield Flow(name=name, direction="egress", peers=(Peer(cidr=cidr),), ports=(port,))
 
 
 DENY_ALL = NetworkPolicyV1Spec(pod_selector=NetworkPolicyV1SpecPodSelector(), policy_types=["Ingress", "Egress"])

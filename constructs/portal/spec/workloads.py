@@ -137,6 +137,7 @@ ChartName = Literal[
     "prometheus-operator-crds",
     "redis-failover",
     "redis-operator",
+    "velero",
     "vpa",
 ]
 """The charts that environments install, each as one release of the same name."""

@@ -4,12 +4,12 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from constructs import Construct
 
 from portal import backends
+from portal.aws import storage
 from portal.aws.cluster import Cluster
 from portal.aws.keys import Keys
 from portal.aws.network import Network
 from portal.aws.scaling import NodeAutoscaler
-from portal.aws.storage import DatabaseBackups
-from portal.kubernetes import autoscaling, postgres
+from portal.kubernetes import autoscaling, backup, postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -67,23 +67,42 @@ class AwsEnvironment(PortalStack):
             cluster_name=cluster.contract.name,
             user=autoscaling.SERVICE_ACCOUNT,
         )
-        database_backups = None
+        database_backups, cluster_backups = None, None
         if environment.backup.level != "none":
-            database_backups = DatabaseBackups(
-                self,
-                "database-backups",
-                naming=naming,
-                account=cloud.account,
-                cluster_name=cluster.contract.name,
-                user=postgres.SERVICE_ACCOUNT,
-                protected=environment.protected,
-            ).store
+            database_backups = storage.database_backups(
+                storage.PodBucket(
+                    self,
+                    "database-backups",
+                    purpose="database-backups",
+                    naming=naming,
+                    account=cloud.account,
+                    cluster_name=cluster.contract.name,
+                    user=postgres.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                )
+            )
+            cluster_backups = storage.cluster_backups(
+                storage.PodBucket(
+                    self,
+                    "cluster-backups",
+                    purpose="cluster-backups",
+                    naming=naming,
+                    account=cloud.account,
+                    cluster_name=cluster.contract.name,
+                    user=backup.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                ),
+                region=cloud.region,
+            )
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
             services=CloudServices(
-                volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=node_autoscaler.contract
+                volumes=cluster.volumes,
+                database_backups=database_backups,
+                cluster_backups=cluster_backups,
+                node_autoscaler=node_autoscaler.contract,
             ),
             layer=environment,
             versions=versions,

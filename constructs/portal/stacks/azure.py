@@ -8,13 +8,13 @@ from cdktf_cdktf_provider_azurerm.provider import (
 from constructs import Construct
 
 from portal import backends
+from portal.azure import storage
 from portal.azure.cluster import Cluster
 from portal.azure.group import Group
 from portal.azure.keys import Keys
 from portal.azure.logs import Workspace
 from portal.azure.network import Network
-from portal.azure.storage import DatabaseBackups
-from portal.kubernetes import postgres
+from portal.kubernetes import backup, postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Kind, Naming
@@ -105,23 +105,46 @@ class AzureEnvironment(PortalStack):
             kubernetes_version=versions.kubernetes.version,
             protected=environment.protected,
         )
-        database_backups = None
+        database_backups, cluster_backups = None, None
         if environment.backup.level != "none":
-            database_backups = DatabaseBackups(
-                self,
-                "database-backups",
-                group=group,
-                naming=naming,
-                oidc_issuer_url=cluster.oidc_issuer_url,
-                node_subnet_id=network.node_subnet_id,
-                user=postgres.SERVICE_ACCOUNT,
-                protected=environment.protected,
-            ).store
+            database_backups = storage.database_backups(
+                storage.PodContainer(
+                    self,
+                    "database-backups",
+                    purpose="database-backups",
+                    short="db",
+                    group=group,
+                    naming=naming,
+                    oidc_issuer_url=cluster.oidc_issuer_url,
+                    node_subnet_id=network.node_subnet_id,
+                    user=postgres.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                )
+            )
+            cluster_backups = storage.cluster_backups(
+                storage.PodContainer(
+                    self,
+                    "cluster-backups",
+                    purpose="cluster-backups",
+                    short="k8s",
+                    group=group,
+                    naming=naming,
+                    oidc_issuer_url=cluster.oidc_issuer_url,
+                    node_subnet_id=network.node_subnet_id,
+                    user=backup.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                )
+            )
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
-            services=CloudServices(volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=None),
+            services=CloudServices(
+                volumes=cluster.volumes,
+                database_backups=database_backups,
+                cluster_backups=cluster_backups,
+                node_autoscaler=None,
+            ),
             layer=environment,
             versions=versions,
             labels=labels,

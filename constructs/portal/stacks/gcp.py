@@ -4,13 +4,13 @@ from cdktf_cdktf_provider_google.provider import GoogleProvider
 from constructs import Construct
 
 from portal import backends
+from portal.gcp import storage
 from portal.gcp.cluster import Cluster
 from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs
 from portal.gcp.network import Network
 from portal.gcp.services import Services
-from portal.gcp.storage import DatabaseBackups
-from portal.kubernetes import postgres
+from portal.kubernetes import backup, postgres
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -63,24 +63,46 @@ class GcpEnvironment(PortalStack):
             protected=environment.protected,
             after=services.enabled,
         )
-        database_backups = None
+        database_backups, cluster_backups = None, None
         if environment.backup.level != "none":
-            database_backups = DatabaseBackups(
-                self,
-                "database-backups",
-                naming=naming,
-                project=cloud.project,
-                region=cloud.region,
-                keys=keys,
-                user=postgres.SERVICE_ACCOUNT,
-                protected=environment.protected,
-                after=cluster.contract.ready,
-            ).store
+            database_backups = storage.database_backups(
+                storage.PodBucket(
+                    self,
+                    "database-backups",
+                    purpose="database-backups",
+                    naming=naming,
+                    project=cloud.project,
+                    region=cloud.region,
+                    keys=keys,
+                    user=postgres.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                    after=cluster.contract.ready,
+                )
+            )
+            cluster_backups = storage.cluster_backups(
+                storage.PodBucket(
+                    self,
+                    "cluster-backups",
+                    purpose="cluster-backups",
+                    naming=naming,
+                    project=cloud.project,
+                    region=cloud.region,
+                    keys=keys,
+                    user=backup.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                    after=cluster.contract.ready,
+                )
+            )
         Platform(
             self,
             "platform",
             cluster=cluster.contract,
-            services=CloudServices(volumes=cluster.volumes, database_backups=database_backups, node_autoscaler=None),
+            services=CloudServices(
+                volumes=cluster.volumes,
+                database_backups=database_backups,
+                cluster_backups=cluster_backups,
+                node_autoscaler=None,
+            ),
             layer=environment,
             versions=versions,
             labels=labels,

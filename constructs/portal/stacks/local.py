@@ -30,7 +30,9 @@ class LocalStack(PortalStack):
                 node_agents=True,
                 control_plane_scrapable=False,
             ),
-            services=CloudServices(volumes=target.storage_class, database_backups=None, node_autoscaler=None),
+            services=CloudServices(
+                volumes=target.storage_class, database_backups=None, cluster_backups=None, node_autoscaler=None
+            ),
             layer=environment,
             versions=versions,
             labels=tags(stack=id, layer=environment),
