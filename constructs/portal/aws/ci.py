@@ -16,6 +16,9 @@ from portal.aws.state import StateStore
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
+DEPLOY_SESSION_SECONDS = 3 * 3600
+"""Longer than a first deploy, which makes cluster, databases and edge."""
+
 Statement = dict[str, Any]
 
 
@@ -60,6 +63,7 @@ class GithubIdentities(Construct):
                 name,
                 name=name,
                 assume_role_policy=trust(provider.arn, repository=repository, environments=environments),
+                max_session_duration=DEPLOY_SESSION_SECONDS,
             )
             # Everything but identities, organizations and accounts.
             _managed(self, f"{name}-builds", deploy, "PowerUserAccess")

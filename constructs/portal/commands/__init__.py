@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-from portal.commands import accept, addresses, bench, bundle, coverage, preflight, schema, synth
+from portal.commands import accept, addresses, affected, bench, bundle, coverage, login, preflight, schema, synth
 
 
 class Command(Protocol):
@@ -23,4 +23,4 @@ class Command(Protocol):
     def run(self, options: Namespace) -> int: ...
 
 
-COMMANDS: tuple[Command, ...] = (synth, addresses, preflight, coverage, accept, bundle, schema, bench)
+COMMANDS: tuple[Command, ...] = (synth, addresses, preflight, coverage, accept, bundle, schema, bench, affected, login)

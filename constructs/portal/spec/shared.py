@@ -1,11 +1,14 @@
 """What all environments share: identities that deploy, images, the public name, guard rails of accounts."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from portal.spec.environment import Tier
 from portal.spec.types import AwsAccount, DomainName, Several, Spec
+
+PLANNER: Final = "portal-plan"
+"""The role that plans take, in every account: it reads, and changes nothing."""
 
 GithubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 

@@ -8,6 +8,7 @@ from portal.aws.boundary import Boundary
 from portal.aws.ci import GithubIdentities
 from portal.aws.state import StateStore
 from portal.spec.loader import Environments
+from portal.spec.shared import PLANNER
 from portal.stacks.base import PortalStack
 from portal.tagging import shared_tags
 
@@ -49,7 +50,3 @@ class AwsBootstrap(PortalStack):
                     boundary=Boundary(inside, "boundary", account=account.id),
                 )
             providers.place(inside, account)
-
-
-PLANNER = "portal-plan"
-"""The role of plans, in every account."""
