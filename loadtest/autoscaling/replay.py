@@ -26,6 +26,7 @@ class Pod:
 
     name: str
     phase: str = "Running"
+    created_at: float = 0
     deleted: bool = False
     ready: bool | None = True
     ready_changed_at: float = 0
