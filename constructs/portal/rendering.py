@@ -27,6 +27,7 @@ KNOWN_AFTER_APPLY = {
     "endpoint": "store.example.com",
     "id": "portal",
     "name": "portal",
+    "vault_uri": "https://portal.vault.azure.net/",
 }
 """For each attribute of a resource that values refer to: a value of the form that it will have."""
 

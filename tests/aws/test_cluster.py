@@ -10,7 +10,7 @@ from tests.conftest import StackOf
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
 
 BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-AFTER_NODES = ("coredns", "aws-ebs-csi-driver", "metrics-server")
+AFTER_NODES = ("coredns", "aws-ebs-csi-driver", "metrics-server", "snapshot-controller")
 
 
 @pytest.mark.parametrize("name", TIERS)

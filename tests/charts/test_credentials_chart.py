@@ -1,11 +1,11 @@
-"""How passwords are made inside the cluster, and which of them stay."""
+"""How passwords are made inside the cluster, which of them stay, and what comes from the cloud's store."""
 
 from functools import cache
 from typing import Any
 
 import pytest
 
-from tests.charts.rendering import Rendered, example, render
+from tests.charts.rendering import Refused, Rendered, example, render
 
 
 @cache
@@ -74,3 +74,30 @@ def test_no_value_of_a_secret_is_in_the_release() -> None:
 def test_labels_of_an_immutable_secret_never_change() -> None:
     labels = spec("prod", "redis-failover")["target"]["template"]["metadata"]["labels"]
     assert "helm.sh/chart" not in labels
+
+
+def test_what_is_fetched_comes_from_the_store_and_follows_it() -> None:
+    (store,) = credentials("prod").all("ClusterSecretStore")
+    fetched = spec("prod", "sign-in")
+    assert fetched["secretStoreRef"] == {"kind": "ClusterSecretStore", "name": store["metadata"]["name"]}
+    assert fetched["dataFrom"] == [{"extract": {"key": "portal-prod-sign-in"}}]
+    assert (fetched["refreshPolicy"], fetched["refreshInterval"]) == ("Periodic", "1h")
+    assert "immutable" not in fetched["target"], "it has to follow the store"
+
+
+def test_only_the_named_namespaces_read_from_the_store() -> None:
+    (store,) = credentials("prod").all("ClusterSecretStore")
+    assert store["spec"]["conditions"] == [{"namespaces": ["developer-portal"]}]
+
+
+def test_the_store_is_logged_in_to_without_any_stored_credential() -> None:
+    (store,) = credentials("prod").all("ClusterSecretStore")
+    ((settings),) = store["spec"]["provider"].values()
+    assert not {"auth", "authSecretRef", "serviceAccountRef"} & settings.keys()
+
+
+def test_without_a_store_nothing_is_fetched_and_to_ask_for_it_is_refused() -> None:
+    assert credentials("dev").all("ClusterSecretStore") == []
+    without = {key: value for key, value in example("credentials", "prod").items() if key != "store"}
+    with pytest.raises(Refused, match="store: is needed"):
+        render("credentials", without)

@@ -25,10 +25,11 @@ def test_service_agents_are_those_of_this_project(stack: StackOf, environments: 
     prod = stack("prod-gcp")
     agents = prod.data_sources
     project = agents["data.google_project.keys_project"]
-    storage = agents["data.google_storage_project_service_account.database-backups_agent"]
-    assert project["project_id"] == storage["project"] == environments.tiers["prod"].clouds.gcp.project
+    of_storage = [agent for agent in agents.values() if agent.type == "google_storage_project_service_account"]
+    for agent in (*of_storage, project):
+        assert (agent.get("project") or agent["project_id"]) == environments.tiers["prod"].clouds.gcp.project
     for grant in prod.all("google_kms_crypto_key_iam_member"):
-        assert prod.references(grant) & {project.address, storage.address}, grant.address
+        assert prod.references(grant) & {project.address, *(agent.address for agent in of_storage)}, grant.address
 
 
 def test_an_environment_that_is_deployed_again_gets_a_new_ring(stack: StackOf) -> None:

@@ -11,6 +11,7 @@ API_OF = {
     "google_logging_": "logging",
     "google_project_iam_": "iam",
     "google_service_account": "iam",
+    "google_secret_manager_": "secretmanager",
     "google_storage_": "storage",
 }
 

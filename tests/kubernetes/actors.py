@@ -87,6 +87,7 @@ RUN_PODS: Mapping[str, Callable[[Placed], list[Actor]]] = {
 RUN_NONE = {
     "Certificate",
     "ClusterIssuer",
+    "ClusterSecretStore",
     "ConfigMap",
     "ExternalSecret",
     "HorizontalPodAutoscaler",

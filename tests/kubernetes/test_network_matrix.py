@@ -99,7 +99,8 @@ ALLOWED_WHERE_RANGES_HOLD_THE_CLUSTER: Rows = ((API_CLIENTS, f"{STRANGE_PODS} no
 
 ALLOWED_ON: Mapping[str, Rows] = {
     # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
-    "*-aws": ((AUTOSCALING, "pod-identity", "80"),),
+    "*-aws": ((f"{AUTOSCALING} external-secrets", "pod-identity", "80"),),
+    "*-gcp": (("external-secrets", "metadata-server", "80"), ("external-secrets", "gke-metadata", "988")),
     "staging-aws": ((BACKED_UP, "pod-identity", "80"),),
     "prod-aws": ((BACKED_UP, "pod-identity", "80"),),
     "staging-gcp": ((BACKED_UP, "metadata-server", "80"), (BACKED_UP, "gke-metadata", "988")),

@@ -19,6 +19,45 @@ from portal.naming import Kind, Naming
 from portal.spec.clouds import Azure
 
 
+def vault(
+    scope: Construct,
+    id: str,
+    *,
+    group: Group,
+    name: str,
+    tenant: str,
+    reachable_from: Sequence[IPv4Network] | None,
+    reachable_from_subnet_ids: Sequence[str] = (),
+    recoverable_days: int,
+    protected: bool,
+) -> KeyVault:
+    """A vault that Entra roles guard, whose contents nobody can purge before `recoverable_days` have passed.
+
+    `reachable_from`: the networks that reach it, beside subnets and Azure's trusted services; None: every network.
+    """
+    return KeyVault(
+        scope,
+        id,
+        resource_group_name=group.name,
+        location=group.region,
+        name=name,
+        sku_name="standard",
+        tenant_id=tenant,
+        rbac_authorization_enabled=True,
+        purge_protection_enabled=True,
+        soft_delete_retention_days=recoverable_days,
+        public_network_access_enabled=True,
+        network_acls=KeyVaultNetworkAcls(
+            default_action="Allow" if reachable_from is None else "Deny",
+            bypass="AzureServices",
+            ip_rules=None if reachable_from is None else [str(cidr) for cidr in reachable_from],
+            virtual_network_subnet_ids=list(reachable_from_subnet_ids) or None,
+        ),
+        tags=group.tags,
+        lifecycle={"prevent_destroy": protected},
+    )
+
+
 class Key(Construct):
     """A key in a vault of its own, so that each purpose has the narrowest network rules and roles that work.
 
@@ -48,39 +87,29 @@ class Key(Construct):
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
-        vault = KeyVault(
+        store = vault(
             self,
             "vault",
-            resource_group_name=group.name,
-            location=group.region,
+            group=group,
             name=name,
-            sku_name="standard",
-            tenant_id=cloud.tenant,
-            rbac_authorization_enabled=True,
-            purge_protection_enabled=True,
-            soft_delete_retention_days=recoverable_days,
-            public_network_access_enabled=True,
-            network_acls=KeyVaultNetworkAcls(
-                default_action="Allow" if reachable_from is None else "Deny",
-                bypass="AzureServices",
-                ip_rules=None if reachable_from is None else [str(cidr) for cidr in reachable_from],
-            ),
-            tags=group.tags,
-            lifecycle={"prevent_destroy": protected},
+            tenant=cloud.tenant,
+            reachable_from=reachable_from,
+            recoverable_days=recoverable_days,
+            protected=protected,
         )
-        AuditLogs(self, "uses", resource_id=vault.id, workspace=logs, categories=["AuditEvent"])
+        AuditLogs(self, "uses", resource_id=store.id, workspace=logs, categories=["AuditEvent"])
         administrators = Role(
             self,
             "administration",
             role="Key Vault Crypto Officer",
-            resource_id=vault.id,
+            resource_id=store.id,
             principal_id=cloud.cluster.admin_group,
             principal="Group",
         )
         key = KeyVaultKey(
             self,
             "Default",
-            key_vault_id=vault.id,
+            key_vault_id=store.id,
             name="key",
             key_type="RSA",
             key_size=3072,
@@ -94,7 +123,7 @@ class Key(Construct):
             lifecycle={"prevent_destroy": protected},
             depends_on=[administrators.granted],
         )
-        self.vault_id: str = vault.id
+        self.vault_id: str = store.id
         self.version_id: str = key.id
         """The newest version when Terraform last looked."""
         self.versionless_id: str = key.versionless_id

@@ -62,7 +62,7 @@ class Network(Construct):
             network=network,
             cidr=ranges.nodes,
             admits={"cluster": in_cluster, "load-balancer-probes": [LOAD_BALANCER_PROBES]},
-            endpoints=["Microsoft.Storage"],
+            endpoints=["Microsoft.KeyVault", "Microsoft.Storage"],
         )
         Subnet(self, "data", group=group, network=network, cidr=ranges.data, admits={"nodes": [str(ranges.nodes)]})
 

@@ -133,6 +133,19 @@ class ClusterBackupStore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SecretStore:
+    """The cloud's store of secrets, from which external-secrets reads those of this environment.
+
+    `provider`: of a ClusterSecretStore (`spec.provider`). `prefix`: what the names of this environment's secrets begin
+    with; others it may not read.
+    """
+
+    provider: Mapping[str, Any]
+    prefix: str
+    login: CloudLogin
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeAutoscaler:
     """What the cluster autoscaler needs to know of a cloud that does not scale nodes by itself.
 
@@ -151,10 +164,11 @@ class CloudServices:
 
     `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
     `database_backups`, `cluster_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes
-    scale by themselves.
+    scale by themselves. `secret_store`: None where there is no cloud.
     """
 
     volumes: VolumeClass | str | None
     database_backups: BackupStore | None
     cluster_backups: ClusterBackupStore | None
     node_autoscaler: NodeAutoscaler | None
+    secret_store: SecretStore | None

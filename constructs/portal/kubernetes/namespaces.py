@@ -51,6 +51,7 @@ def logging_in(services: CloudServices) -> frozenset[str]:
     users = {
         AUTOSCALING: services.node_autoscaler,
         BACKUP: services.cluster_backups,
+        SECRETS: services.secret_store,
     }
     return frozenset(name for name, right in users.items() if right)
 

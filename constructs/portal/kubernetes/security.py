@@ -6,7 +6,7 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
-from portal.kubernetes.contract import Cluster
+from portal.kubernetes.contract import CloudLogin, Cluster, SecretStore, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import GRAFANA_ADMIN, ISSUER, SELECTED, grafana_enabled
 from portal.kubernetes.portal import CACHE
@@ -21,6 +21,11 @@ CERTIFICATES_CHART: Final = "cert-manager"
 AUTHORITY_CHART: Final = "internal-ca"
 SECRETS_CHART: Final = "external-secrets"
 CREDENTIALS_CHART: Final = "credentials"
+
+SECRETS_SERVICE_ACCOUNT = ServiceAccount(namespace=ns.SECRETS, name=SECRETS_CHART)
+
+STORE: Final = "cloud"
+"""The ClusterSecretStore of the cloud's secrets."""
 
 PORTAL_OPERANDS: Final = ("postgresql", "redis", "redis-sentinel", "redis-exporter")
 """Third parties' images that run in the portal's namespace."""
@@ -56,12 +61,17 @@ def install_certificates(install: Installer, *, after: Sequence[ITerraformDepend
 
 def install_secrets(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
     """external-secrets, then the credentials that it makes, which are what others come after."""
+    store = install.services.secret_store
     secrets = install.release(
         "secrets",
         chart=ThirdPartyChart(name=SECRETS_CHART),
         namespace=ns.SECRETS,
-        values=external_secrets_values(cluster=install.cluster, highly_available=install.highly_available),
-        after=after,
+        values=external_secrets_values(
+            cluster=install.cluster,
+            login=store.login if store else None,
+            highly_available=install.highly_available,
+        ),
+        after=[*(store.login.ready if store else ()), *after],
     )
     # Its controller has to take its finalizers off what the next release made.
     generator = install.pause_on_destroy("credentials-gone", controllers=[secrets], seconds=30)
@@ -69,7 +79,7 @@ def install_secrets(install: Installer, *, after: Sequence[ITerraformDependable]
         "credentials",
         chart=OwnChart(name=CREDENTIALS_CHART),
         namespace=ns.PORTAL,
-        values=credentials_values(layer=install.layer),
+        values=credentials_values(layer=install.layer, store=store),
         # It makes Secrets there too.
         after=[*install.namespaces.ready[ns.MONITORING], *generator],
     )
@@ -151,8 +161,11 @@ def authority_values() -> dict[str, Any]:
     return {"issuer": ISSUER}
 
 
-def external_secrets_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
-    """Values of external-secrets. Two controllers without an election would each make another password."""
+def external_secrets_values(*, cluster: Cluster, login: CloudLogin | None, highly_available: bool) -> dict[str, Any]:
+    """Values of external-secrets. Two controllers without an election would each make another password.
+
+    `login`: to the cloud's store of secrets, where there is one.
+    """
     budget = {"enabled": highly_available, "minAvailable": 1}
     common = {"priorityClassName": SYSTEM, "podDisruptionBudget": budget}
     small = _resources(cpu="20m", memory="128Mi")
@@ -162,6 +175,11 @@ def external_secrets_values(*, cluster: Cluster, highly_available: bool) -> dict
         **common,
         "replicaCount": 2 if highly_available else 1,
         "leaderElect": True,
+        "serviceAccount": {
+            "name": SECRETS_SERVICE_ACCOUNT.name,
+            "annotations": dict(login.service_account_annotations) if login else {},
+        },
+        "podLabels": dict(login.pod_labels) if login else {},
         "resources": _resources(cpu="50m", memory="256Mi"),
         "webhook": {**common, "replicaCount": 2 if highly_available else 1, "resources": small},
         # It renews the webhook's certificate; one is enough, and a budget on one would only block drains.
@@ -175,8 +193,9 @@ def external_secrets_values(*, cluster: Cluster, highly_available: bool) -> dict
     }
 
 
-def credentials_values(*, layer: KubernetesLayer) -> dict[str, Any]:
-    """Values of chart credentials: a Secret for each consumer that is installed."""
+def credentials_values(*, layer: KubernetesLayer, store: SecretStore | None) -> dict[str, Any]:
+    """Values of chart credentials: a password for each consumer that is installed, and what the portal gets from the
+    cloud's store."""
     redis = {"name": CACHE, "namespace": ns.PORTAL, "passwordKey": "password"}
     grafana = {
         "name": GRAFANA_ADMIN["existingSecret"],
@@ -184,7 +203,16 @@ def credentials_values(*, layer: KubernetesLayer) -> dict[str, Any]:
         "passwordKey": GRAFANA_ADMIN["passwordKey"],
         "fixed": {GRAFANA_ADMIN["userKey"]: "admin"},
     }
-    return {"keep": layer.protected, "secrets": [redis, *([grafana] if grafana_enabled(layer.monitoring) else [])]}
+    return {
+        "keep": layer.protected,
+        "secrets": [redis, *([grafana] if grafana_enabled(layer.monitoring) else [])],
+        "store": {"name": STORE, "provider": dict(store.provider), "namespaces": [ns.PORTAL]} if store else None,
+        "fetched": [
+            {"name": name, "namespace": ns.PORTAL, "remote": f"{store.prefix}{name}"} for name in layer.portal.secrets
+        ]
+        if store
+        else [],
+    }
 
 
 def _resources(*, cpu: str, memory: str) -> dict[str, dict[str, str]]:

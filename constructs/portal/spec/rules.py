@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import Any
 
 from portal.spec.clouds import AwsNodes, AzureNodes, Network, PublicApi
-from portal.spec.environment import Environment, KubernetesLayer
+from portal.spec.environment import Environment, KubernetesLayer, LocalEnvironment
 from portal.spec.problems import Path, Problem
 from portal.spec.shared import Shared
 
@@ -208,12 +208,19 @@ def _min_above_max(path: Path, low: int, high: int) -> Problem:
     return Problem(path=path, value=low, rule=f"must not be above max ({high})")
 
 
+def a_local_cluster_fetches_no_secrets(layer: KubernetesLayer) -> Iterator[Problem]:
+    if isinstance(layer, LocalEnvironment) and layer.portal.secrets:
+        rule = "needs a cloud's store of secrets, and a local cluster has none; leave it out"
+        yield Problem(path=("portal", "secrets"), value=", ".join(layer.portal.secrets), rule=rule)
+
+
 LAYER_RULES: tuple[LayerRule, ...] = (
     replicas_have_room,
     backup_keeps_what_its_level_promises,
     sentinels_watch_replicas,
     a_recovered_database_archives_anew,
     poolers_survive_a_node,
+    a_local_cluster_fetches_no_secrets,
 )
 
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (

@@ -71,6 +71,9 @@ DomainName = Annotated[str, *_pattern(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+
 Name = Annotated[str, *_pattern(r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$", "portal-prod")]
 """A short identifier that every cloud accepts as part of a name."""
 
+Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
+"""Any number of names, in order."""
+
 AwsAccount = Annotated[str, *_pattern(r"^\d{12}$", "123456789012")]
 """A 12-digit AWS account id, quoted in YAML so that leading zeros stay."""
 

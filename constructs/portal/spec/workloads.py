@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Repository, Spec
+from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Names, Repository, Spec
 
 
 class Image(Spec):
@@ -52,6 +52,10 @@ class PortalApps(Spec):
     """The portal's two applications and the name under which people reach them."""
 
     domain: DomainName
+    secrets: Names = Field(
+        default=(),
+        description="Secrets that the backend gets from the cloud's store, there named `portal-<tier>-<name>`.",
+    )
     frontend: Workload
     backend: Workload
 

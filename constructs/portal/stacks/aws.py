@@ -9,7 +9,8 @@ from portal.aws.cluster import Cluster
 from portal.aws.keys import Keys
 from portal.aws.network import Network
 from portal.aws.scaling import NodeAutoscaler
-from portal.kubernetes import autoscaling, backup, postgres
+from portal.aws.secrets import SecretReader
+from portal.kubernetes import autoscaling, backup, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -94,6 +95,15 @@ class AwsEnvironment(PortalStack):
                 ),
                 region=cloud.region,
             )
+        secret_reader = SecretReader(
+            self,
+            "secret-reader",
+            naming=naming,
+            account=cloud.account,
+            region=cloud.region,
+            cluster_name=cluster.contract.name,
+            user=security.SECRETS_SERVICE_ACCOUNT,
+        )
         Platform(
             self,
             "platform",
@@ -103,6 +113,7 @@ class AwsEnvironment(PortalStack):
                 database_backups=database_backups,
                 cluster_backups=cluster_backups,
                 node_autoscaler=node_autoscaler.contract,
+                secret_store=secret_reader.store,
             ),
             layer=environment,
             versions=versions,

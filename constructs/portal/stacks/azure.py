@@ -14,7 +14,8 @@ from portal.azure.group import Group
 from portal.azure.keys import Keys
 from portal.azure.logs import Workspace
 from portal.azure.network import Network
-from portal.kubernetes import backup, postgres
+from portal.azure.secrets import Secrets
+from portal.kubernetes import backup, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Kind, Naming
@@ -80,6 +81,8 @@ class AzureEnvironment(PortalStack):
             name=naming.name(Kind.AZURE_NAME),
             retention_days=cloud.cluster.log_retention_days,
         )
+        # Fixed when a vault is made, so that it cannot follow `protected`.
+        recoverable_days = 7 if environment.tier == "dev" else 90
         keys = Keys(
             self,
             "keys",
@@ -87,8 +90,7 @@ class AzureEnvironment(PortalStack):
             naming=naming,
             cloud=cloud,
             logs=logs,
-            # Fixed when a vault is made, so that it cannot follow `protected`.
-            recoverable_days=7 if environment.tier == "dev" else 90,
+            recoverable_days=recoverable_days,
             protected=environment.protected,
         )
         network = Network(self, "network", group=group, naming=naming, cloud=cloud)
@@ -135,6 +137,19 @@ class AzureEnvironment(PortalStack):
                     protected=environment.protected,
                 )
             )
+        secrets = Secrets(
+            self,
+            "secrets",
+            group=group,
+            naming=naming,
+            cloud=cloud,
+            logs=logs,
+            oidc_issuer_url=cluster.oidc_issuer_url,
+            node_subnet_id=network.node_subnet_id,
+            user=security.SECRETS_SERVICE_ACCOUNT,
+            recoverable_days=recoverable_days,
+            protected=environment.protected,
+        )
         Platform(
             self,
             "platform",
@@ -144,6 +159,7 @@ class AzureEnvironment(PortalStack):
                 database_backups=database_backups,
                 cluster_backups=cluster_backups,
                 node_autoscaler=None,
+                secret_store=secrets.store,
             ),
             layer=environment,
             versions=versions,

@@ -9,8 +9,9 @@ from portal.gcp.cluster import Cluster
 from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs
 from portal.gcp.network import Network
+from portal.gcp.secrets import SecretReader
 from portal.gcp.services import Services
-from portal.kubernetes import backup, postgres
+from portal.kubernetes import backup, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -93,6 +94,15 @@ class GcpEnvironment(PortalStack):
                     after=cluster.contract.ready,
                 )
             )
+        secret_reader = SecretReader(
+            self,
+            "secret-reader",
+            naming=naming,
+            project=cloud.project,
+            project_number=keys.project_number,
+            user=security.SECRETS_SERVICE_ACCOUNT,
+            after=cluster.contract.ready,
+        )
         Platform(
             self,
             "platform",
@@ -102,6 +112,7 @@ class GcpEnvironment(PortalStack):
                 database_backups=database_backups,
                 cluster_backups=cluster_backups,
                 node_autoscaler=None,
+                secret_store=secret_reader.store,
             ),
             layer=environment,
             versions=versions,

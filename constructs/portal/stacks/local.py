@@ -31,7 +31,11 @@ class LocalStack(PortalStack):
                 control_plane_scrapable=False,
             ),
             services=CloudServices(
-                volumes=target.storage_class, database_backups=None, cluster_backups=None, node_autoscaler=None
+                volumes=target.storage_class,
+                database_backups=None,
+                cluster_backups=None,
+                node_autoscaler=None,
+                secret_store=None,
             ),
             layer=environment,
             versions=versions,
