@@ -6,7 +6,7 @@ there yet do not idle yet, and idle pods can keep an autoscaler from ever coming
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,17 +59,27 @@ def resting_limit_percent(metric: Metric, spec: HpaSpec, controller: Controller)
     return metric.target_percent * min(lowest / (lowest + 1), 1 - down)
 
 
-def resting_count(spec: HpaSpec, idle_percent: dict[str, float], *, controller: Controller) -> int:
-    """Where the replicas come to rest after the load is gone, coming from the maximum; idle use by resource."""
-    replicas = spec.max_replicas
-    while replicas > spec.min_replicas:
-        wanted = max(
-            _recommended(metric, idle_percent[metric.resource], replicas, spec, controller) for metric in spec.metrics
+def descent(
+    spec: HpaSpec, idle_percent: Mapping[str, float], *, replicas: int, controller: Controller
+) -> list[tuple[float, int]]:
+    """How the replicas come down when every pod idles at that share of its requests, by resource.
+
+    High idle use makes this slow, not only short: each recommendation is a little below the last, and stays in the
+    window for as long.
+    """
+
+    def recommended(pods: int) -> int:
+        return max(
+            _recommended(metric, idle_percent[metric.resource], pods, spec, controller) for metric in spec.metrics
         )
-        if wanted >= replicas:
-            break
-        replicas = max(wanted, spec.min_replicas)
-    return replicas
+
+    return list(course(spec, replicas=replicas, recommend_at=recommended, controller=controller))
+
+
+def resting_count(spec: HpaSpec, idle_percent: Mapping[str, float], *, controller: Controller) -> int:
+    """Where the replicas come to rest after the load is gone, coming from the maximum."""
+    changes = descent(spec, idle_percent, replicas=spec.max_replicas, controller=controller)
+    return changes[-1][1] if changes else spec.max_replicas
 
 
 def rate_for(
@@ -114,7 +124,7 @@ def plan(
     spec: HpaSpec,
     calibration: Calibration,
     *,
-    idle_percent: dict[str, float],
+    idle_percent: Mapping[str, float],
     controller: Controller,
     hold_seconds: float,
     counts: Sequence[int] | None = None,
@@ -143,8 +153,8 @@ def plan(
         replicas = count
     if problems:
         raise Infeasible(problems)
-    _, seconds = settled(spec, calibration, rate_rps=0, replicas=replicas, controller=controller)
-    return (*steps, Step(replicas=spec.min_replicas, rate_rps=0, hold_seconds=seconds + hold_seconds))
+    down = descent(spec, idle_percent, replicas=replicas, controller=controller)
+    return (*steps, Step(replicas=spec.min_replicas, rate_rps=0, hold_seconds=down[-1][0] + hold_seconds))
 
 
 def default_counts(spec: HpaSpec) -> tuple[int, ...]:
@@ -171,7 +181,7 @@ def _recommended(metric: Metric, percent: float, replicas: int, spec: HpaSpec, c
     return replicas if 1 - down <= ratio <= 1 + up else math.ceil(ratio * replicas)
 
 
-def _restless(spec: HpaSpec, idle_percent: dict[str, float], controller: Controller) -> list[str]:
+def _restless(spec: HpaSpec, idle_percent: Mapping[str, float], controller: Controller) -> list[str]:
     reasons = []
     for metric in spec.metrics:
         if metric.target_percent is None:
