@@ -94,6 +94,29 @@ tools: ## Build helm, kubeconform and promtool into .tools/bin (some minutes, on
 	@cd tools && CGO_ENABLED=0 go build -trimpath -tags remove_all_sd -ldflags "-s -w" -o ../.tools/bin/ \
 		github.com/prometheus/prometheus/cmd/promtool
 
+CONTROLPLANE := .tools/controlplane
+KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[0-9.]*\).*|\1|p' tools/controlplane/go.mod)
+# Without it the servers call themselves v0.0.0-master, which no client understands.
+KUBERNETES_VERSION := $(foreach field,gitVersion=$(KUBERNETES) gitMajor=$(word 1,$(subst ., ,$(KUBERNETES:v%=%))) gitMinor=$(word 2,$(subst ., ,$(KUBERNETES))),-X k8s.io/component-base/version.$(field))
+
+.PHONY: cluster-tools
+cluster-tools: ## Build the programs of a Kubernetes control plane into .tools/controlplane (about 10 minutes, once)
+	@bin/prerequisites go
+	@mkdir -p $(CONTROLPLANE)
+	@cd tools/controlplane && export CGO_ENABLED=0 && \
+		go build -trimpath -ldflags "-s -w" -o ../../$(CONTROLPLANE)/etcd go.etcd.io/etcd/server/v3 && \
+		go build -trimpath -ldflags "-s -w" -o ../../$(CONTROLPLANE)/ sigs.k8s.io/kwok/cmd/kwok && \
+		go build -trimpath -ldflags "-s -w $(KUBERNETES_VERSION)" -o ../../$(CONTROLPLANE)/ \
+			k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager k8s.io/kubernetes/cmd/kube-scheduler
+
+.PHONY: cluster
+cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and say where its kubeconfig is
+	@exec $(VENV)/python -m tools.cluster
+
+.PHONY: test-cluster
+test-cluster: setup ## Try everything on a real control plane: our own, or the cluster that KUBECONFIG names
+	@$(VENV)/python -m pytest tests/cluster
+
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
 

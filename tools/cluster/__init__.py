@@ -1,0 +1,1 @@
+"""A real Kubernetes control plane on loopback, without containers, for tests and for trying things out."""

@@ -1,0 +1,70 @@
+"""Programs that live no longer than we do, whichever way we go."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+
+
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have Linux send this process a signal when its parent dies, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+class Program:
+    """One program, its output in a file of its own."""
+
+    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+        self.name, self.log = Path(command[0]).name, log
+        parent = os.getpid()
+
+        def bound() -> None:
+            die_with_parent()
+            if os.getppid() != parent:
+                os._exit(1)
+
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [str(word) for word in command],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                # Ctrl-C at the terminal is for us alone; we then end them in order.
+                start_new_session=True,
+                # Bound before it runs at all; what it does between fork and exec is two system calls.
+                preexec_fn=bound,  # noqa: PLW1509
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ended(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """At once: the API server drains for a minute when asked politely, and this cluster is thrown away."""
+        self._process.kill()
+        self._process.wait()
+
+    def last_words(self, lines: int = 5) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on now; all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
