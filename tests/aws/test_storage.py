@@ -17,8 +17,16 @@ STORES = {
     # By Terraform name: the Kubernetes service account that writes there, and its release.
     "database-backups": ("developer-portal", "postgres-cluster", "postgres-cluster"),
     "cluster-backups": ("velero", "velero", "velero"),
+    "metrics": ("monitoring", "prometheus", "metrics-archive"),
 }
-each_store = pytest.mark.parametrize(("name", "store"), [(name, store) for name in KEEPING for store in STORES])
+ONLY_IN_PRODUCTION = ("metrics",)
+
+
+def stores(name: str) -> list[str]:
+    return [store for store in STORES if name.startswith("prod") or store not in ONLY_IN_PRODUCTION]
+
+
+each_store = pytest.mark.parametrize(("name", "store"), [(name, store) for name in KEEPING for store in stores(name)])
 
 
 @each_store

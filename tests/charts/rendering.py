@@ -28,6 +28,7 @@ CHARTS = (
     "credentials",
     "dashboards",
     "internal-ca",
+    "metrics-archive",
     "portal",
     "postgres-cluster",
     "redis-failover",

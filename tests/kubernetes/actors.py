@@ -146,6 +146,11 @@ THIRD_PARTY = (
         release="kube-prometheus-stack",
         labels={"app.kubernetes.io/name": "kube-state-metrics"},
     ),
+    ThirdParty(
+        name="blackbox-exporter",
+        release="prometheus-blackbox-exporter",
+        labels={"app.kubernetes.io/name": "prometheus-blackbox-exporter"},
+    ),
     ThirdParty(name="prometheus", release="kube-prometheus-stack", labels={"app.kubernetes.io/name": "prometheus"}),
     ThirdParty(
         name="alertmanager",

@@ -31,6 +31,9 @@ REPLICAS = {
     "Deployment/backstage-backend": (1, 3, 6),
     "Cluster/postgres-cluster": (1, 3, 3),
     "Pooler/postgres-cluster-pooler": (0, 2, 3),
+    "Deployment/metrics-archive-query": (0, 0, 2),
+    "Deployment/metrics-archive-store": (0, 0, 2),
+    "StatefulSet/metrics-archive-compactor": (0, 0, 1),
     "RedisReplication/redis-failover": (1, 3, 3),
     "RedisSentinel/redis-failover": (1, 3, 3),
 }
@@ -59,6 +62,9 @@ THIRD_PARTY_VALUES = {
     "redis-operator: replicas": (1, 2, 2),
     # dev has none.
     "plugin-barman-cloud: resources.limits.memory": (None, "128Mi", "128Mi"),
+    "prometheus-blackbox-exporter: replicas": (None, None, 2),
+    "prometheus-blackbox-exporter: podDisruptionBudget.maxUnavailable": (None, None, 1),
+    "prometheus-blackbox-exporter: podSecurityContext.runAsNonRoot": (None, None, True),
     "velero: credentials.useSecret": (None, False, False),
     "velero: snapshotsEnabled": (None, False, False),
     "velero: upgradeCRDs": (None, True, True),

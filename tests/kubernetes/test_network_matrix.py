@@ -40,7 +40,8 @@ BACKED_UP = f"{POSTGRES} velero"
 POOLER = "postgres-cluster-pooler"
 REDIS = "redis-failover redis-failover-2 redis-failover-sentinel redis-failover-sentinel-2"
 OPERATORS = "cnpg-operator redis-operator"
-MONITORING = "prometheus-operator kube-state-metrics prometheus alertmanager grafana"
+ARCHIVE = "metrics-archive-query metrics-archive-store metrics-archive-compactor"
+MONITORING = f"prometheus-operator kube-state-metrics prometheus alertmanager grafana blackbox-exporter {ARCHIVE}"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
 SECURITY = "cert-manager external-secrets"
 API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero"
@@ -103,6 +104,9 @@ ALLOWED_ON: Mapping[str, Rows] = {
     "*-gcp": (("external-secrets", "metadata-server", "80"), ("external-secrets", "gke-metadata", "988")),
     "staging-aws": ((BACKED_UP, "pod-identity", "80"),),
     "prod-aws": ((BACKED_UP, "pod-identity", "80"),),
+    # Prometheus's sidecars and the archive, where metrics stay.
+    "prod-aws*": ((MONITORING, "pod-identity", "80"),),
+    "prod-gcp*": ((MONITORING, "metadata-server", "80"), (MONITORING, "gke-metadata", "988")),
     "staging-gcp": ((BACKED_UP, "metadata-server", "80"), (BACKED_UP, "gke-metadata", "988")),
     "prod-gcp": ((BACKED_UP, "metadata-server", "80"), (BACKED_UP, "gke-metadata", "988")),
 }

@@ -98,7 +98,8 @@ def test_the_releases_are_those_of_every_cluster_and_of_this_cloud(stack: StackO
     beyond_dev = (
         set() if name.startswith(("dev", "local")) else {"alerts", "dashboards", "plugin-barman-cloud", "velero"}
     )
-    assert set(stack(name).releases) == EVERYWHERE | ON_ONE_CLOUD[name.rpartition("-")[2]] | beyond_dev
+    enterprise = {"metrics-archive", "prometheus-blackbox-exporter"} if name.startswith("prod") else set()
+    assert set(stack(name).releases) == EVERYWHERE | ON_ONE_CLOUD[name.rpartition("-")[2]] | beyond_dev | enterprise
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)

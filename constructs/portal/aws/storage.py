@@ -1,4 +1,4 @@
-"""Object storage of one environment: where the backups of the database and of the cluster go."""
+"""Object storage of one environment: where backups go, and metrics that stay."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,6 +32,7 @@ from portal.kubernetes.contract import (
     BackupStore,
     CloudLogin,
     ClusterBackupStore,
+    MetricsStore,
     ServiceAccount,
 )
 from portal.naming import Kind, Naming
@@ -187,6 +188,25 @@ def cluster_backups(bucket: PodBucket, *, region: str) -> ClusterBackupStore:
 def bucket_arn(name: str) -> str:
     """The ARN of a bucket, known before the bucket is."""
     return f"arn:aws:s3:::{name}"
+
+
+def metrics(bucket: PodBucket, *, region: str) -> MetricsStore:
+    """The bucket as Thanos names it. Its own way to credentials is older than Pod Identity; AWS's knows it.
+
+    Source: Thanos, "Object Storage & Data Format", S3.
+    """
+    return MetricsStore(
+        objects={
+            "type": "S3",
+            "config": {
+                "bucket": bucket.name,
+                "endpoint": f"s3.{region}.amazonaws.com",
+                "region": region,
+                "aws_sdk_auth": True,
+            },
+        },
+        login=bucket.login,
+    )
 
 
 def deny_without_tls(bucket_arn: str) -> dict[str, Any]:

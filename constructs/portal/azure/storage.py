@@ -1,4 +1,4 @@
-"""Object storage of one environment: where the backups of the database and of the cluster go."""
+"""Object storage of one environment: where backups go, and metrics that stay."""
 
 from cdktf_cdktf_provider_azurerm.storage_account import (
     StorageAccount,
@@ -12,7 +12,13 @@ from constructs import Construct
 
 from portal.azure.group import Group
 from portal.azure.identity import Identity, Role, pod_login
-from portal.kubernetes.contract import KEPT_AFTER_DELETION_DAYS, BackupStore, ClusterBackupStore, ServiceAccount
+from portal.kubernetes.contract import (
+    KEPT_AFTER_DELETION_DAYS,
+    BackupStore,
+    ClusterBackupStore,
+    MetricsStore,
+    ServiceAccount,
+)
 from portal.naming import Kind, Naming
 
 
@@ -150,6 +156,23 @@ def cluster_backups(container: PodContainer) -> ClusterBackupStore:
             "storageAccount": container.account_name,
             "storageAccountURI": f"https://{container.account_name}.blob.core.windows.net",
             "useAAD": "true",
+        },
+        login=container.login,
+    )
+
+
+def metrics(container: PodContainer) -> MetricsStore:
+    """The container as Thanos names it. Source: Thanos, "Object Storage & Data Format", Azure."""
+    return MetricsStore(
+        objects={
+            "type": "AZURE",
+            "config": {
+                "storage_account": container.account_name,
+                "container": container.container_name,
+                "endpoint": "blob.core.windows.net",
+                # It exists, and the identity may not make any.
+                "storage_create_container": False,
+            },
         },
         login=container.login,
     )

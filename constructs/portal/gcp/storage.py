@@ -1,4 +1,4 @@
-"""Object storage of one environment: where the backups of the database and of the cluster go."""
+"""Object storage of one environment: where backups go, and metrics that stay."""
 
 from collections.abc import Sequence
 
@@ -24,6 +24,7 @@ from portal.kubernetes.contract import (
     BackupStore,
     CloudLogin,
     ClusterBackupStore,
+    MetricsStore,
     ServiceAccount,
 )
 from portal.naming import Kind, Naming
@@ -135,3 +136,8 @@ def cluster_backups(bucket: PodBucket) -> ClusterBackupStore:
         config={"serviceAccount": "signs-no-links"},
         login=bucket.login,
     )
+
+
+def metrics(bucket: PodBucket) -> MetricsStore:
+    """The bucket as Thanos names it. Source: Thanos, "Object Storage & Data Format", GCS."""
+    return MetricsStore(objects={"type": "GCS", "config": {"bucket": bucket.name}}, login=bucket.login)

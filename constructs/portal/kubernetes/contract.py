@@ -133,6 +133,17 @@ class ClusterBackupStore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MetricsStore:
+    """A bucket or container where Prometheus's metrics go to stay.
+
+    `objects`: Thanos's object store configuration, `type` and `config`.
+    """
+
+    objects: Mapping[str, Any]
+    login: CloudLogin
+
+
+@dataclass(frozen=True, kw_only=True)
 class SecretStore:
     """The cloud's store of secrets, from which external-secrets reads those of this environment.
 
@@ -164,7 +175,7 @@ class CloudServices:
 
     `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
     `database_backups`, `cluster_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes
-    scale by themselves. `secret_store`: None where there is no cloud.
+    scale by themselves. `secret_store`: None where there is no cloud. `metrics_store`: None where metrics do not stay.
     """
 
     volumes: VolumeClass | str | None
@@ -172,3 +183,4 @@ class CloudServices:
     cluster_backups: ClusterBackupStore | None
     node_autoscaler: NodeAutoscaler | None
     secret_store: SecretStore | None
+    metrics_store: MetricsStore | None

@@ -6,8 +6,8 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.helm_values import merged
+from portal.kubernetes import metrics_archive, observability
 from portal.kubernetes import namespaces as ns
-from portal.kubernetes import observability
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import SYSTEM
@@ -43,7 +43,7 @@ def install_kinds(install: Installer) -> ITerraformDependable:
 
 def install_prometheus(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
     """`after`: its webhooks have a certificate of the authority, and Grafana a login from the credentials."""
-    layer = install.layer
+    layer, store = install.layer, install.services.metrics_store
     node_agents = [ns.NODE_AGENTS] if install.cluster.node_agents else []
     return install.release(
         "prometheus",
@@ -56,10 +56,14 @@ def install_prometheus(install: Installer, *, after: Sequence[ITerraformDependab
                 storage_class=install.storage_class,
                 protected=layer.protected,
             ),
-            observability.replaced_alerts(layer.monitoring),
+            merged(
+                observability.replaced_alerts(layer.monitoring),
+                metrics_archive.prometheus_values(store, install.versions.images["thanos"]),
+            ),
         ),
         after=[
             *install.volumes_ready,
+            *(store.login.ready if store else ()),
             *after,
             *(item for name in node_agents for item in install.namespaces.ready[name]),
         ],
@@ -93,6 +97,7 @@ def prometheus_values(
         # A release of their own brings the kinds: others need them before this one, and Helm never upgrades them here.
         "crds": {"enabled": False},
         "prometheus": {
+            "serviceAccount": {"name": metrics_archive.SERVICE_ACCOUNT.name},
             "prometheusSpec": {
                 "replicas": PROMETHEUSES[monitoring.level],
                 "retention": f"{monitoring.retention_days}d",

@@ -52,6 +52,7 @@ def logging_in(services: CloudServices) -> frozenset[str]:
         AUTOSCALING: services.node_autoscaler,
         BACKUP: services.cluster_backups,
         SECRETS: services.secret_store,
+        MONITORING: services.metrics_store,
     }
     return frozenset(name for name, right in users.items() if right)
 

@@ -46,6 +46,7 @@ def install_dashboards_and_alerts(
             runbook_base_url=layer.monitoring.runbooks,
             backups=install.services.database_backups is not None,
             cluster_backups=cluster_backups,
+            metrics_archive=install.services.metrics_store is not None,
             certificates=True,
         ),
         after=after,
@@ -64,12 +65,14 @@ def alerts_values(
     runbook_base_url: str,
     backups: bool,
     cluster_backups: Mapping[str, int],
+    metrics_archive: bool,
     certificates: bool,
 ) -> dict[str, Any]:
     """Values of chart alerts.
 
     `runbook_base_url`: where people read docs/runbooks. `backups`: the database has a backup store. `cluster_backups`:
-    by Velero's schedule, how many hours old its newest backup may be. `certificates`: cert-manager runs here.
+    by Velero's schedule, how many hours old its newest backup may be. `metrics_archive`: metrics stay in an object
+    store. `certificates`: cert-manager runs here.
 
     Source: guide, "Monitoring Architecture"; the levels of its environment matrix.
     """
@@ -77,6 +80,8 @@ def alerts_values(
         "portalNamespace": ns.PORTAL,
         "runbookBaseUrl": runbook_base_url,
         "burnRate": monitoring.level == "enterprise",
+        "probes": monitoring.level == "enterprise",
+        "metricsArchive": metrics_archive,
         "backups": {"maxAgeHours": BACKUP_MAX_AGE_HOURS} if backups else None,
         "clusterBackups": [{"schedule": schedule, "maxAgeHours": hours} for schedule, hours in cluster_backups.items()]
         or None,

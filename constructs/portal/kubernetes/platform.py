@@ -5,7 +5,18 @@ from collections.abc import Mapping
 from cdktf_cdktf_provider_time.provider import TimeProvider
 from constructs import Construct
 
-from portal.kubernetes import autoscaling, backup, monitoring, observability, portal, postgres, redis, security
+from portal.kubernetes import (
+    autoscaling,
+    backup,
+    metrics_archive,
+    monitoring,
+    observability,
+    portal,
+    postgres,
+    probes,
+    redis,
+    security,
+)
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
 from portal.kubernetes.contract import CloudServices, Cluster
@@ -75,6 +86,8 @@ class Platform(Construct):
 
         # From here on charts bring monitors, which the Prometheus operator's webhook has to admit.
         prometheus = monitoring.install_prometheus(install, after=[certificates, credentials])
+        metrics_archive.install_archive(install, after=[prometheus])
+        probes.install_probes(install, after=[prometheus])
         cluster_backups = backup.install_backup(install, after=[policies, monitored])
         observability.install_dashboards_and_alerts(install, cluster_backups=cluster_backups, after=[prometheus])
         autoscaling.install_node_autoscaler(install, after=[prometheus])

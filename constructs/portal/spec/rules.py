@@ -23,6 +23,9 @@ EVERYWHERE = IPv4Network("0.0.0.0/0")
 MINIMUM_RETENTION_DAYS = {"none": 0, "daily": 7, "continuous": 30}
 """What each backup level promises (guide, "Backup Strategy": 30 days in production)."""
 
+MINIMUM_ARCHIVE_DAYS = 90
+"""A quarter: what a level that promises long-term storage has to keep at least."""
+
 AZURE_UPGRADE_SURGE = 0.33
 """Share of extra nodes while a pool is upgraded."""
 
@@ -208,6 +211,18 @@ def _min_above_max(path: Path, low: int, high: int) -> Problem:
     return Problem(path=path, value=low, rule=f"must not be above max ({high})")
 
 
+def metrics_stay_where_the_level_says_so(layer: KubernetesLayer) -> Iterator[Problem]:
+    days, level = layer.monitoring.archive_days, layer.monitoring.level
+    path = ("monitoring", "archive_days")
+    if isinstance(layer, LocalEnvironment) or level != "enterprise":
+        if days:
+            where = "on a local cluster" if isinstance(layer, LocalEnvironment) else f"with monitoring.level {level}"
+            yield Problem(path=path, value=days, rule=f"must be 0 {where}: there is no object store for metrics")
+    elif days < MINIMUM_ARCHIVE_DAYS:
+        rule = f"must be at least {MINIMUM_ARCHIVE_DAYS} with monitoring.level enterprise"
+        yield Problem(path=path, value=days, rule=rule)
+
+
 def a_local_cluster_fetches_no_secrets(layer: KubernetesLayer) -> Iterator[Problem]:
     if isinstance(layer, LocalEnvironment) and layer.portal.secrets:
         rule = "needs a cloud's store of secrets, and a local cluster has none; leave it out"
@@ -221,6 +236,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     a_recovered_database_archives_anew,
     poolers_survive_a_node,
     a_local_cluster_fetches_no_secrets,
+    metrics_stay_where_the_level_says_so,
 )
 
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (

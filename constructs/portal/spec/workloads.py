@@ -111,6 +111,9 @@ class Monitoring(Spec):
     level: Literal["basic", "full", "enterprise"]
     retention_days: int = Field(ge=1, le=400)
     storage_gib: int = Field(ge=5, le=4096)
+    archive_days: int = Field(
+        default=0, ge=0, le=3650, description="How long metrics stay in the cloud's object store; 0: they do not."
+    )
     runbooks: str = Field(
         pattern=r"^https://[^\s\"{}]+[^/\s\"{}]$",
         description="Address of docs/runbooks as people reach it, without a slash at its end; alerts link there.",
@@ -135,9 +138,11 @@ ChartName = Literal[
     "external-secrets",
     "internal-ca",
     "kube-prometheus-stack",
+    "metrics-archive",
     "plugin-barman-cloud",
     "portal",
     "postgres-cluster",
+    "prometheus-blackbox-exporter",
     "prometheus-operator-crds",
     "redis-failover",
     "redis-operator",

@@ -10,7 +10,7 @@ from portal.aws.keys import Keys
 from portal.aws.network import Network
 from portal.aws.scaling import NodeAutoscaler
 from portal.aws.secrets import SecretReader
-from portal.kubernetes import autoscaling, backup, postgres, security
+from portal.kubernetes import autoscaling, backup, metrics_archive, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -95,6 +95,21 @@ class AwsEnvironment(PortalStack):
                 ),
                 region=cloud.region,
             )
+        metrics_store = None
+        if environment.monitoring.archive_days:
+            metrics_store = storage.metrics(
+                storage.PodBucket(
+                    self,
+                    "metrics",
+                    purpose="metrics",
+                    naming=naming,
+                    account=cloud.account,
+                    cluster_name=cluster.contract.name,
+                    user=metrics_archive.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                ),
+                region=cloud.region,
+            )
         secret_reader = SecretReader(
             self,
             "secret-reader",
@@ -114,6 +129,7 @@ class AwsEnvironment(PortalStack):
                 cluster_backups=cluster_backups,
                 node_autoscaler=node_autoscaler.contract,
                 secret_store=secret_reader.store,
+                metrics_store=metrics_store,
             ),
             layer=environment,
             versions=versions,

@@ -15,7 +15,7 @@ from portal.azure.keys import Keys
 from portal.azure.logs import Workspace
 from portal.azure.network import Network
 from portal.azure.secrets import Secrets
-from portal.kubernetes import backup, postgres, security
+from portal.kubernetes import backup, metrics_archive, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Kind, Naming
@@ -137,6 +137,22 @@ class AzureEnvironment(PortalStack):
                     protected=environment.protected,
                 )
             )
+        metrics_store = None
+        if environment.monitoring.archive_days:
+            metrics_store = storage.metrics(
+                storage.PodContainer(
+                    self,
+                    "metrics",
+                    purpose="metrics",
+                    short="metrics",
+                    group=group,
+                    naming=naming,
+                    oidc_issuer_url=cluster.oidc_issuer_url,
+                    node_subnet_id=network.node_subnet_id,
+                    user=metrics_archive.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                )
+            )
         secrets = Secrets(
             self,
             "secrets",
@@ -160,6 +176,7 @@ class AzureEnvironment(PortalStack):
                 cluster_backups=cluster_backups,
                 node_autoscaler=None,
                 secret_store=secrets.store,
+                metrics_store=metrics_store,
             ),
             layer=environment,
             versions=versions,

@@ -11,7 +11,7 @@ from portal.gcp.logs import Logs
 from portal.gcp.network import Network
 from portal.gcp.secrets import SecretReader
 from portal.gcp.services import Services
-from portal.kubernetes import backup, postgres, security
+from portal.kubernetes import backup, metrics_archive, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -94,6 +94,22 @@ class GcpEnvironment(PortalStack):
                     after=cluster.contract.ready,
                 )
             )
+        metrics_store = None
+        if environment.monitoring.archive_days:
+            metrics_store = storage.metrics(
+                storage.PodBucket(
+                    self,
+                    "metrics",
+                    purpose="metrics",
+                    naming=naming,
+                    project=cloud.project,
+                    region=cloud.region,
+                    keys=keys,
+                    user=metrics_archive.SERVICE_ACCOUNT,
+                    protected=environment.protected,
+                    after=cluster.contract.ready,
+                )
+            )
         secret_reader = SecretReader(
             self,
             "secret-reader",
@@ -113,6 +129,7 @@ class GcpEnvironment(PortalStack):
                 cluster_backups=cluster_backups,
                 node_autoscaler=None,
                 secret_store=secret_reader.store,
+                metrics_store=metrics_store,
             ),
             layer=environment,
             versions=versions,

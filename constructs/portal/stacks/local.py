@@ -36,6 +36,7 @@ class LocalStack(PortalStack):
                 cluster_backups=None,
                 node_autoscaler=None,
                 secret_store=None,
+                metrics_store=None,
             ),
             layer=environment,
             versions=versions,

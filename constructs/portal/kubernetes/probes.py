@@ -1,0 +1,88 @@
+"""The portal seen from outside its pods: the blackbox exporter asks for its health, as people would."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cdktf import ITerraformDependable
+
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes.contract import Cluster
+from portal.kubernetes.installer import Installer
+from portal.kubernetes.monitoring import SELECTED
+from portal.kubernetes.priorities import SYSTEM
+from portal.kubernetes.release import ThirdPartyChart
+from portal.spec.workloads import Monitoring
+
+CHART: Final = "prometheus-blackbox-exporter"
+
+MODULE: Final = "http_2xx"
+
+JOB: Final = "portal-probe"
+"""Label `job` of what the probes find; chart alerts asks for it."""
+
+PORT: Final = 9115
+
+TARGETS = (f"http://portal-frontend.{ns.PORTAL}:4400/api/health/ready",)
+"""Health of the portal, by the Service that everything else enters by."""
+
+
+def probed(monitoring: Monitoring) -> bool:
+    """Whether the level comes with probes."""
+    return monitoring.level == "enterprise"
+
+
+def install_probes(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
+    """Nothing below level `enterprise`."""
+    if not probed(install.layer.monitoring):
+        return
+    install.release(
+        "probes",
+        chart=ThirdPartyChart(name=CHART),
+        namespace=ns.MONITORING,
+        values=values(cluster=install.cluster),
+        after=after,
+    )
+
+
+def values(*, cluster: Cluster) -> dict[str, Any]:
+    """Values of the exporter's chart, with the Probe that makes Prometheus ask it.
+
+    Source: guide, "Monitoring Architecture"; blackbox_exporter, "Configuration"; prometheus-operator, Probe.
+    """
+    return {
+        "replicas": 2,
+        "podDisruptionBudget": {"maxUnavailable": 1},
+        "config": {
+            "modules": {
+                MODULE: {
+                    "prober": "http",
+                    "timeout": "5s",
+                    # A redirect to a page that says sorry would else be a success.
+                    "http": {"preferred_ip_protocol": "ip4", "follow_redirects": False},
+                }
+            }
+        },
+        "resources": {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}},
+        "priorityClassName": SYSTEM,
+        "nodeSelector": cluster.nodes("system"),
+        # The chart's container is restricted but for this.
+        "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "serviceMonitor": {"selfMonitor": {"enabled": True, "labels": SELECTED["matchLabels"]}},
+        "extraManifests": [probe()],
+    }
+
+
+def probe() -> dict[str, Any]:
+    """What Prometheus asks the exporter to ask."""
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "Probe",
+        "metadata": {"name": JOB, "namespace": ns.MONITORING, "labels": SELECTED["matchLabels"]},
+        "spec": {
+            "jobName": JOB,
+            "interval": "30s",
+            "module": MODULE,
+            "prober": {"url": f"{CHART}.{ns.MONITORING}:{PORT}"},
+            "targets": {"staticConfig": {"static": list(TARGETS)}},
+        },
+    }
