@@ -66,17 +66,18 @@ def network_policies(stack: SynthesizedStack) -> list[Object]:
         {**each.body, "metadata": {**each.body["metadata"], "namespace": each.namespace}}
         for each in placed(stack, "NetworkPolicy")
     ]
-    return [*_of_provider(stack), *of_charts]
+    return [*provider_policies(stack), *of_charts]
 
 
-def _of_provider(stack: SynthesizedStack) -> list[Object]:
+def provider_policies(stack: SynthesizedStack) -> list[Object]:
+    """The NetworkPolicies that Terraform makes itself."""
     return [
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
             "metadata": {
                 "name": resource["metadata"]["name"],
-                "namespace": _namespace(stack, resource["metadata"]["namespace"]),
+                "namespace": namespace_of(stack, resource["metadata"]["namespace"]),
             },
             "spec": _as_kubernetes(resource["spec"]),
         }
@@ -84,7 +85,7 @@ def _of_provider(stack: SynthesizedStack) -> list[Object]:
     ]
 
 
-def _namespace(stack: SynthesizedStack, reference: str) -> str:
+def namespace_of(stack: SynthesizedStack, reference: str) -> str:
     """The name behind `${kubernetes_namespace_v1.NAME.metadata[0].name}`."""
     found = re.fullmatch(r"\$\{(kubernetes_namespace_v1\.[\w-]+)\.metadata\[0\]\.name\}", reference)
     return str(stack.resources[found[1]]["metadata"]["name"]) if found else reference

@@ -1,0 +1,63 @@
+"""Everything that a stack puts into its cluster, as Kubernetes objects: our charts' and the kubernetes provider's."""
+
+from typing import Any
+
+from portal.rendering import Object, example
+from tests.kubernetes.rendered import Placed, namespace_of, provider_policies
+from tests.synthesized import Resource, SynthesizedStack
+
+PROVIDER_KINDS = {
+    "kubernetes_namespace_v1",
+    "kubernetes_network_policy_v1",
+    "kubernetes_resource_quota_v1",
+    "kubernetes_storage_class_v1",
+}
+"""What is translated below; a stack with another one fails instead of being judged in part."""
+
+
+def provider_objects(stack: SynthesizedStack) -> list[Object]:
+    """The objects that Terraform makes without Helm, namespaces first."""
+    unknown = {r.type for r in stack.resources.values() if r.type.startswith("kubernetes_")} - PROVIDER_KINDS
+    assert not unknown, f"{stack.name}: say in {__name__} what object {sorted(unknown)} becomes"
+    return [
+        *(_object("v1", "Namespace", r) for r in stack.all("kubernetes_namespace_v1")),
+        *(
+            _object("storage.k8s.io/v1", "StorageClass", r, **_storage(r))
+            for r in stack.all("kubernetes_storage_class_v1")
+        ),
+        *(
+            _object("v1", "ResourceQuota", r, namespace_of(stack, r["metadata"]["namespace"]), spec=r["spec"])
+            for r in stack.all("kubernetes_resource_quota_v1")
+        ),
+        *provider_policies(stack),
+    ]
+
+
+def _object(version: str, kind: str, resource: Resource, namespace: str | None = None, **fields: Any) -> Object:
+    metadata = {key: value for key, value in resource["metadata"].items() if key in ("name", "labels", "annotations")}
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": version, "kind": kind, "metadata": metadata | place, **fields}
+
+
+def _storage(resource: Resource) -> dict[str, Any]:
+    parameters = {
+        key: example(value[2:-1]) if value.startswith("${") else value
+        for key, value in (resource.get("parameters") or {}).items()
+    }
+    return {
+        "provisioner": resource["storage_provisioner"],
+        "reclaimPolicy": resource["reclaim_policy"],
+        "volumeBindingMode": resource["volume_binding_mode"],
+        "allowVolumeExpansion": resource["allow_volume_expansion"],
+        "parameters": parameters,
+    }
+
+
+def pod_of(each: Placed) -> Object | None:
+    """A workload's pod template as the pod that its controller will ask for; None for what is no workload."""
+    if each.body["apiVersion"].split("/")[0] not in ("apps", "batch"):
+        return None
+    spec = each.spec["jobTemplate"]["spec"] if each.kind == "CronJob" else each.spec
+    template = spec["template"]
+    metadata = {**template.get("metadata", {}), "name": f"{each.name}-pod", "namespace": each.namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}

@@ -1,0 +1,237 @@
+"""An API server takes everything that our stacks put into a cluster, and refuses what it should.
+
+For each stack: its namespaces, policies, priorities and service accounts are made for real; all else is a dry run of
+server-side apply with unknown fields refused, which goes through schema, defaults, CEL, Pod Security and our policies.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.autoscaling.quantity import exact
+from tests.cluster.api import Answer, Api, Object
+from tests.cluster.stack_objects import pod_of, provider_objects
+from tests.conftest import StackOf
+from tests.kubernetes.rendered import Placed, placed
+from tests.kubernetes.test_release import EVERY_STACK
+from tests.synthesized import SynthesizedStack
+
+pytestmark = pytest.mark.slow
+
+CRDS = Path(__file__).parents[1] / "data/crds"
+# Made for real, in this order: what admission asks for when it judges the rest.
+REAL = ("Namespace", "ServiceAccount", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+POLICIES = REAL[3:]
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def api(kubeconfig: Path) -> Api:
+    """With the definitions of all custom resources."""
+    found = Api(kubeconfig)
+    for file in sorted(CRDS.glob("*/*.json")):
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        answer = found.apply(definition, dry_run=False)
+        assert answer.accepted, f"{file.name}: {answer.message}"
+        name = definition["metadata"]["name"]
+
+        def established(name: str = name) -> bool:
+            status = found.read(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").get("status", {})
+            return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or ())
+
+        wait(established, f"definition {name}")
+    found.forget_kinds()
+    return found
+
+
+def wait(until: Any, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not until():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_SECONDS:.0f} s"
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installed:
+    """A stack on the server, as far as its objects can be judged by it."""
+
+    stack: SynthesizedStack
+    api: Api
+    objects: tuple[Placed, ...]
+    answers: tuple[tuple[str, Answer], ...] = ()
+    """What the server said to each object, under "kind namespace/name"."""
+
+    def workloads(self) -> list[tuple[Placed, Object]]:
+        return [(each, pod) for each in self.objects if (pod := pod_of(each)) is not None]
+
+    def workload(self, name: str) -> Placed:
+        return next(each for each, _ in self.workloads() if each.name == name)
+
+    @property
+    def denies(self) -> bool:
+        actions = [each.spec["validationActions"] for each in self.objects if each.kind == POLICIES[1]]
+        assert actions, f"{self.stack.name} has no policies"
+        return all("Deny" in each for each in actions)
+
+
+INSTALLED: dict[str, Installed] = {}
+
+
+@pytest.fixture(scope="module", params=EVERY_STACK)
+def installed(request: pytest.FixtureRequest, stack: StackOf, api: Api) -> Iterator[Installed]:
+    """Each stack in turn, with the policies of no other."""
+    name: str = request.param
+    synthesized = stack(name)
+    charts = placed(synthesized)
+    of_provider = [
+        Placed(release="terraform", namespace=body["metadata"].get("namespace", ""), body=body)
+        for body in provider_objects(synthesized)
+    ]
+    objects = sorted(
+        [*of_provider, *charts], key=lambda each: REAL.index(each.kind) if each.kind in REAL else len(REAL)
+    )
+
+    def applied(*, real: bool) -> list[tuple[str, Answer]]:
+        chosen = [each for each in objects if (each.kind in REAL) is real]
+        return [
+            (
+                f"{each.kind} {each.namespace}/{each.name}",
+                api.apply(each.body, namespace=each.namespace, dry_run=not real),
+            )
+            for each in chosen
+        ]
+
+    answers = applied(real=True)
+    wait(lambda: in_force(Installed(stack=synthesized, api=api, objects=tuple(objects))), f"policies of {name}")
+    answers += applied(real=False)
+    yield Installed(stack=synthesized, api=api, objects=tuple(objects), answers=tuple(answers))
+    for each in objects:
+        if each.kind in POLICIES:
+            api.delete(each.body)
+
+
+def in_force(found: Installed) -> bool:
+    """A policy acts some time after it was made, and on for some time after it is gone."""
+    return all(noticed(found, rule, dry_run(found, bad)) for rule, bad in planted(found).items())
+
+
+def noticed(found: Installed, rule: str, answer: Answer) -> bool:
+    """Refused by that rule where the stack denies; where it only warns, warned of by it and let through."""
+    told = answer.message if found.denies else " ".join(answer.warnings)
+    return answer.accepted is not found.denies and rule in told
+
+
+def dry_run(found: Installed, body: Object) -> Answer:
+    return found.api.create(body)
+
+
+def planted(found: Installed) -> dict[str, Object]:
+    """Pods of the frontend that are bad in one way each, by the rule that should see it."""
+    frontend = next(pod for each, pod in found.workloads() if each.name == "portal-frontend")
+
+    def bad(**container: Any) -> dict[str, Any]:
+        pod = deepcopy(dict(frontend))
+        pod["spec"]["containers"][0] |= container
+        return pod
+
+    trusted = next(each for each in found.objects if (each.kind, each.name) == (POLICIES[0], "portal-trusted-images"))
+    # From where images may come, so that nothing else is wrong with it.
+    (place, *_) = next(json.loads(v["expression"]) for v in trusted.spec["variables"] if v["name"] == "trusted")
+    requests = frontend["spec"]["containers"][0]["resources"]["requests"]
+    return {
+        "portal-pinned-images": bad(image=f"{place}:latest"),
+        "portal-trusted-images": bad(image="docker.io/library/nginx@sha256:" + "0" * 64),
+        "portal-memory-limits": bad(resources={"requests": requests, "limits": {}}),
+    }
+
+
+def test_every_object_is_accepted(installed: Installed) -> None:
+    refused = [f"{what}: {answer.message}" for what, answer in installed.answers if not answer.accepted]
+    assert not refused, "\n".join(refused)
+    kinds = Counter(what.split()[0] for what, _ in installed.answers)
+    print(f"\n{installed.stack.name}: {sum(kinds.values())} accepted: {dict(sorted(kinds.items()))}")
+    assert kinds["Namespace"] >= 5
+    assert kinds["Deployment"] >= 2
+
+
+def test_every_pod_of_a_workload_passes_pod_security_and_policies(installed: Installed) -> None:
+    """Pod Security judges pods, and only warns about templates."""
+    pods = installed.workloads()
+    assert len(pods) >= 2
+    for _, pod in pods:
+        answer = dry_run(installed, pod)
+        assert answer.accepted, answer.message
+        if installed.denies:
+            assert not answer.warnings, answer.warnings
+
+
+def test_bad_pods_meet_the_rule_that_should_see_them(installed: Installed) -> None:
+    for rule, pod in planted(installed).items():
+        answer = dry_run(installed, pod)
+        assert noticed(installed, rule, answer), f"{rule}: {answer}"
+
+
+def test_a_bad_pod_template_is_refused_where_it_is_written(installed: Installed) -> None:
+    body = deepcopy(installed.workload("portal-frontend").body)
+    body["spec"]["template"]["spec"]["containers"][0]["image"] = "docker.io/library/nginx@sha256:" + "0" * 64
+    answer = installed.api.apply(body, namespace="developer-portal", dry_run=True)
+    assert noticed(installed, "portal-trusted-images", answer), answer
+
+
+def test_a_privileged_pod_is_refused_by_pod_security_in_every_stack(installed: Installed) -> None:
+    pod = deepcopy(dict(next(pod for each, pod in installed.workloads() if each.name == "portal-frontend")))
+    pod["spec"]["containers"][0]["securityContext"]["privileged"] = True
+    pod["spec"]["containers"][0]["securityContext"].pop("allowPrivilegeEscalation")
+    answer = dry_run(installed, pod)
+    assert answer.status == 403
+    assert 'violates PodSecurity "restricted:' in answer.message
+
+
+@pytest.mark.parametrize("field", ["replica", "maxReplica"])
+def test_a_misspelt_field_is_refused(installed: Installed, field: str) -> None:
+    body = deepcopy(installed.workload("portal-frontend").body)
+    body["spec"][field] = 3
+    answer = installed.api.apply(body, namespace="developer-portal", dry_run=True)
+    assert answer.status == 400 or "unknown field" in answer.message or "field not declared" in answer.message, answer
+
+
+def test_a_value_that_a_definitions_rules_forbid_is_refused(installed: Installed) -> None:
+    cluster = next((each for each in installed.objects if each.kind == "Cluster"), None)
+    assert cluster is not None
+    body = deepcopy(cluster.body)
+    body["spec"]["instances"] = 0
+    answer = installed.api.apply(body, namespace=cluster.namespace, dry_run=True)
+    assert answer.status == 422
+    assert "spec.instances" in answer.message
+
+
+def test_the_requests_of_all_replicas_fit_the_quota_of_their_namespace(installed: Installed) -> None:
+    """A quota is charged when pods are made for real; so by adding up, at the most replicas."""
+    most = {
+        each.spec["scaleTargetRef"]["name"]: each.spec["maxReplicas"]
+        for each in installed.objects
+        if each.kind == "HorizontalPodAutoscaler"
+    }
+    asked: dict[str, Counter[str]] = {}
+    for each, pod in installed.workloads():
+        replicas = most.get(each.name, each.spec.get("replicas", 1))
+        used = asked.setdefault(each.namespace, Counter())
+        used["pods"] += replicas
+        for container in pod["spec"]["containers"]:
+            resources = container.get("resources", {})
+            for kind in ("requests", "limits"):
+                for name, quantity in resources.get(kind, {}).items():
+                    used[f"{kind}.{name}"] += replicas * exact(quantity)
+    quotas = [each for each in installed.objects if each.kind == "ResourceQuota"]
+    assert quotas
+    for quota in quotas:
+        for name, hard in quota.spec["hard"].items():
+            used_here = asked.get(quota.namespace, Counter()).get(name, 0)
+            assert used_here <= exact(hard), f"{quota.namespace}: {name} = {float(used_here)}, quota {hard}"
