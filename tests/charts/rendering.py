@@ -122,12 +122,18 @@ def mappings(values: Values, path: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 
 
 def conforms(text: str) -> list[dict[str, Any]]:
-    """Kubeconform's findings on rendered objects, one entry an object, `status` and `msg` in it."""
+    """Kubeconform's findings on rendered objects, one entry an object, `status` and `msg` in it.
+
+    Schemas come from this checkout, or from the folders or addresses that KUBECONFORM_SCHEMAS names instead.
+    """
     places = (
         "{{.NormalizedKubernetesVersion}}-standalone{{.StrictSuffix}}/{{.ResourceKind}}{{.KindSuffix}}.json",
         "{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json",
     )
-    locations = [argument for place in places for argument in ("-schema-location", f"{SCHEMAS}/{place}")]
+    catalogues = os.environ.get("KUBECONFORM_SCHEMAS", str(SCHEMAS)).split()
+    locations = [
+        argument for base in catalogues for place in places for argument in ("-schema-location", f"{base}/{place}")
+    ]
     result = subprocess.run(
         [tool("kubeconform"), "-strict", "-verbose", "-output", "json", "-kubernetes-version", KUBERNETES, *locations],
         input=text,

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import StackOf
+from tests.kubernetes.rendered import placed
 from tests.kubernetes.test_release import EVERY_STACK
 
 CLOUD_STACKS = tuple(name for name in EVERY_STACK if name != "local")
@@ -35,6 +36,9 @@ BEFORE = {
     "kube-prometheus-stack": ("internal-ca", "credentials"),
     "cloudnative-pg": ("cluster-policies",),
     "redis-failover": ("credentials",),
+    "velero": ("prometheus-operator-crds", "cluster-policies"),
+    "metrics-archive": ("kube-prometheus-stack", "cluster-policies"),
+    "prometheus-blackbox-exporter": ("kube-prometheus-stack", "cluster-policies"),
 }
 
 
@@ -42,8 +46,68 @@ BEFORE = {
 def test_kinds_rules_certificates_and_passwords_come_before_who_needs_them(stack: StackOf, name: str) -> None:
     releases = stack(name).releases
     for release, needed in BEFORE.items():
+        if release not in releases:
+            continue
         before = stack(name).comes_after(releases[release])
         assert {releases[first].address for first in needed} <= before, release
+
+
+KINDS_FROM = {
+    # API group of a custom resource: the releases that bring its kind, or whose webhook admits it.
+    "barmancloud.cnpg.io": {"plugin-barman-cloud"},
+    "cert-manager.io": {"cert-manager"},
+    "external-secrets.io": {"external-secrets"},
+    "generators.external-secrets.io": {"external-secrets"},
+    "monitoring.coreos.com": {"prometheus-operator-crds"},
+    "postgresql.cnpg.io": {"cloudnative-pg"},
+    "redis.redis.opstreelabs.in": {"redis-operator"},
+    # Built in on Google Cloud and Azure.
+    "autoscaling.k8s.io": {"vpa"},
+}
+ADMITTED_BY = {"PrometheusRule": {"kube-prometheus-stack"}}
+"""Kinds that a webhook refuses while it is down, although another release brings the kind."""
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_every_custom_resource_comes_after_what_defines_and_admits_its_kind(stack: StackOf, name: str) -> None:
+    """And so goes before it: a kind that goes first takes its resources with it, or leaves them stuck."""
+    synthesized = stack(name)
+    seen = set()
+    for each in placed(synthesized):
+        group = each.body["apiVersion"].rpartition("/")[0]
+        if "." not in group or (group.endswith(".k8s.io") and group not in KINDS_FROM):
+            continue
+        assert group in KINDS_FROM, f"say which release brings {group}"
+        needed = KINDS_FROM[group] | ADMITTED_BY.get(each.kind, set())
+        before = synthesized.comes_after(synthesized.releases[each.release])
+        for release in needed & synthesized.releases.keys():
+            assert synthesized.releases[release].address in before, (each.release, each.kind)
+        seen.add(group)
+    assert {"monitoring.coreos.com", "postgresql.cnpg.io", "external-secrets.io"} <= seen
+
+
+@pytest.mark.parametrize("name", [name for name in CLOUD_STACKS if not name.startswith("dev")])
+def test_no_pod_starts_before_its_right_in_the_cloud_or_outlives_it(stack: StackOf, name: str) -> None:
+    """AWS and Azure give a pod its identity when it starts: one that came first has none until somebody restarts it."""
+    synthesized = stack(name)
+    logins = {
+        "velero": "cluster-backups",
+        "postgres-cluster": "database-backups",
+        "external-secrets": "secret",
+        "metrics-archive": "metrics",
+        "kube-prometheus-stack": "metrics",
+    }
+    kinds = ("aws_eks_pod_identity_association", "google_storage_bucket_iam_member", "google_project_iam_member")
+    for release in logins.keys() & synthesized.releases.keys():
+        before = synthesized.comes_after(synthesized.releases[release])
+        rights = {
+            resource.address
+            for kind in (*kinds, "azurerm_federated_identity_credential")
+            for resource in synthesized.all(kind)
+            if resource.address.partition(".")[2].startswith(logins[release])
+        }
+        assert rights or (logins[release] == "metrics" and name.startswith("staging")), release
+        assert rights <= before, release
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)
