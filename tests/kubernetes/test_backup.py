@@ -7,6 +7,7 @@ import yaml
 
 from portal.kubernetes.backup import longest_gap_hours, schedules
 from portal.spec.loader import Environments
+from portal.spec.versions import Versions
 from portal.spec.workloads import Backup
 from tests.charts.rendering import conforms
 from tests.conftest import StackOf
@@ -92,6 +93,20 @@ def test_its_pods_pass_the_level_of_their_namespace(stack: StackOf, name: str) -
         ],
     }
     assert violations(server) == violations(job) == []
+
+
+PLUGINS = {"aws": "aws", "gcp": "gcp", "azure": "microsoft-azure"}
+
+
+@each_keeping
+def test_velero_finds_the_plugin_of_its_cloud_where_it_looks(stack: StackOf, name: str, versions: Versions) -> None:
+    values, cloud = stack(name).values("velero"), name.rpartition("-")[2]
+    (plugin,) = values["initContainers"]
+    assert plugin["image"] == versions.images[f"velero-{cloud}"].reference
+    assert f"velero-plugin-for-{PLUGINS[cloud]}:" in plugin["image"]
+    # The chart mounts this volume into the server as its folder of plugins.
+    assert plugin["volumeMounts"] == [{"name": "plugins", "mountPath": "/target"}]
+    assert [location["provider"] for location in values["configuration"]["backupStorageLocation"]] == [cloud]
 
 
 @each_keeping

@@ -16,7 +16,7 @@ from portal.azure.logs import Workspace
 from portal.azure.network import Network
 from portal.azure.secrets import Secrets
 from portal.kubernetes import backup, metrics_archive, postgres, security
-from portal.kubernetes.contract import CloudServices
+from portal.kubernetes.contract import CloudServices, ServiceAccount
 from portal.kubernetes.platform import Platform
 from portal.naming import Kind, Naming
 from portal.spec.environment import Environment
@@ -107,52 +107,27 @@ class AzureEnvironment(PortalStack):
             kubernetes_version=versions.kubernetes.version,
             protected=environment.protected,
         )
-        database_backups, cluster_backups = None, None
+
+        def container(purpose: str, short: str, user: ServiceAccount) -> storage.PodContainer:
+            return storage.PodContainer(
+                self,
+                purpose,
+                purpose=purpose,
+                short=short,
+                group=group,
+                naming=naming,
+                oidc_issuer_url=cluster.oidc_issuer_url,
+                node_subnet_id=network.node_subnet_id,
+                user=user,
+                protected=environment.protected,
+            )
+
+        database_backups, cluster_backups, metrics_store = None, None, None
         if environment.backup.level != "none":
-            database_backups = storage.database_backups(
-                storage.PodContainer(
-                    self,
-                    "database-backups",
-                    purpose="database-backups",
-                    short="db",
-                    group=group,
-                    naming=naming,
-                    oidc_issuer_url=cluster.oidc_issuer_url,
-                    node_subnet_id=network.node_subnet_id,
-                    user=postgres.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                )
-            )
-            cluster_backups = storage.cluster_backups(
-                storage.PodContainer(
-                    self,
-                    "cluster-backups",
-                    purpose="cluster-backups",
-                    short="k8s",
-                    group=group,
-                    naming=naming,
-                    oidc_issuer_url=cluster.oidc_issuer_url,
-                    node_subnet_id=network.node_subnet_id,
-                    user=backup.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                )
-            )
-        metrics_store = None
+            database_backups = storage.database_backups(container("database-backups", "db", postgres.SERVICE_ACCOUNT))
+            cluster_backups = storage.cluster_backups(container("cluster-backups", "k8s", backup.SERVICE_ACCOUNT))
         if environment.monitoring.archive_days:
-            metrics_store = storage.metrics(
-                storage.PodContainer(
-                    self,
-                    "metrics",
-                    purpose="metrics",
-                    short="metrics",
-                    group=group,
-                    naming=naming,
-                    oidc_issuer_url=cluster.oidc_issuer_url,
-                    node_subnet_id=network.node_subnet_id,
-                    user=metrics_archive.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                )
-            )
+            metrics_store = storage.metrics(container("metrics", "metrics", metrics_archive.SERVICE_ACCOUNT))
         secrets = Secrets(
             self,
             "secrets",

@@ -12,7 +12,7 @@ from portal.gcp.network import Network
 from portal.gcp.secrets import SecretReader
 from portal.gcp.services import Services
 from portal.kubernetes import backup, metrics_archive, postgres, security
-from portal.kubernetes.contract import CloudServices
+from portal.kubernetes.contract import CloudServices, ServiceAccount
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
 from portal.spec.environment import Environment
@@ -64,52 +64,27 @@ class GcpEnvironment(PortalStack):
             protected=environment.protected,
             after=services.enabled,
         )
-        database_backups, cluster_backups = None, None
+
+        def bucket(purpose: str, user: ServiceAccount) -> storage.PodBucket:
+            return storage.PodBucket(
+                self,
+                purpose,
+                purpose=purpose,
+                naming=naming,
+                project=cloud.project,
+                region=cloud.region,
+                keys=keys,
+                user=user,
+                protected=environment.protected,
+                after=cluster.contract.ready,
+            )
+
+        database_backups, cluster_backups, metrics_store = None, None, None
         if environment.backup.level != "none":
-            database_backups = storage.database_backups(
-                storage.PodBucket(
-                    self,
-                    "database-backups",
-                    purpose="database-backups",
-                    naming=naming,
-                    project=cloud.project,
-                    region=cloud.region,
-                    keys=keys,
-                    user=postgres.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                    after=cluster.contract.ready,
-                )
-            )
-            cluster_backups = storage.cluster_backups(
-                storage.PodBucket(
-                    self,
-                    "cluster-backups",
-                    purpose="cluster-backups",
-                    naming=naming,
-                    project=cloud.project,
-                    region=cloud.region,
-                    keys=keys,
-                    user=backup.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                    after=cluster.contract.ready,
-                )
-            )
-        metrics_store = None
+            database_backups = storage.database_backups(bucket("database-backups", postgres.SERVICE_ACCOUNT))
+            cluster_backups = storage.cluster_backups(bucket("cluster-backups", backup.SERVICE_ACCOUNT))
         if environment.monitoring.archive_days:
-            metrics_store = storage.metrics(
-                storage.PodBucket(
-                    self,
-                    "metrics",
-                    purpose="metrics",
-                    naming=naming,
-                    project=cloud.project,
-                    region=cloud.region,
-                    keys=keys,
-                    user=metrics_archive.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                    after=cluster.contract.ready,
-                )
-            )
+            metrics_store = storage.metrics(bucket("metrics", metrics_archive.SERVICE_ACCOUNT))
         secret_reader = SecretReader(
             self,
             "secret-reader",
