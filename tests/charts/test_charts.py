@@ -181,7 +181,7 @@ def test_the_portal_uses_what_the_data_charts_make(size: str) -> None:
     assert values["cache"]["secret"] == example("redis-failover", size)["secret"]
     replication = redis.one("RedisReplication")["metadata"]["name"]
     assert values["cache"]["host"] == f"{replication}-master"
-    assert values["cache"]["apps"] == [replication, f"{redis.one('RedisSentinel')['metadata']['name']}-sentinel"]
+    assert values["cache"]["app"] == replication
 
     cluster = postgres.one("Cluster")["metadata"]["name"]
     poolers = [pooler["metadata"]["name"] for pooler in postgres.all("Pooler")]
@@ -209,7 +209,6 @@ def test_prometheus_may_read_what_the_monitors_name(size: str) -> None:
     for store, labels, port in (
         ("postgres-cluster", {"cnpg.io/cluster": "postgres-cluster", "cnpg.io/podRole": "instance"}, "TCP/9187"),
         ("redis-failover", {"app": "redis-failover"}, "TCP/9121"),
-        ("redis-failover", {"app": "redis-failover-sentinel"}, "TCP/9121"),
     ):
         monitor, policy = (
             rendered(store, size).one("PodMonitor", store),

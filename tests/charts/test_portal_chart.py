@@ -293,11 +293,7 @@ OTHER_DNS = {
 }
 STORES = {
     ("egress", "postgres-cluster", "TCP/5432"),
-    *(
-        ("egress", app, f"TCP/{port}")
-        for app in ("redis-failover", "redis-failover-sentinel")
-        for port in (6379, 26379)
-    ),
+    ("egress", "redis-failover", "TCP/6379"),
 }
 INTERNET = {
     ("egress", "0.0.0.0/0 -10.0.0.0/8 -100.64.0.0/10 -169.254.0.0/16 -172.16.0.0/12 -192.168.0.0/16", "TCP/443"),
@@ -317,8 +313,9 @@ def test_prometheus_finds_and_may_read_the_metrics_of_each_application(app: str)
 
 def test_the_frontend_talks_to_its_callers_prometheus_the_backend_and_resolvers_only() -> None:
     assert flows(portal("prod").one("NetworkPolicy", FRONTEND)) == {
-        ("ingress", "namespace monitoring", "TCP/4400"),
-        ("ingress", "namespace istio-system", "TCP/4400"),
+        # The proxy's port, which shows the application's metrics too.
+        ("ingress", "namespace monitoring", "TCP/15020"),
+        ("ingress", "namespace istio-ingress", "TCP/4400"),
         ("egress", BACKEND, "TCP/7007"),
         *DNS,
         *OTHER_DNS,
@@ -331,9 +328,10 @@ def test_without_named_callers_only_prometheus_reaches_the_frontend() -> None:
 
 
 def test_the_backend_talks_to_the_frontend_prometheus_its_stores_and_resolvers_only() -> None:
-    own = {("ingress", FRONTEND, "TCP/7007"), ("ingress", "namespace monitoring", "TCP/9464"), *STORES, *DNS}
-    assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own
-    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | OTHER_DNS | INTERNET
+    own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
+    metrics, merged = (("ingress", "namespace monitoring", f"TCP/{port}") for port in (9464, 15020))
+    assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own | {metrics}
+    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | OTHER_DNS | INTERNET
 
 
 @each_app

@@ -7,10 +7,10 @@ import pytest
 
 from tests.charts.rendering import Rendered, changed, example, flows, matches, render
 
-KINDS = {"RedisReplication": "redis-failover", "RedisSentinel": "redis-failover-sentinel"}
-"""Each resource, and the value of the label `app` that the operator puts on its pods."""
+PARTS = {"redis": "redis-failover", "sentinel": "redis-failover-s"}
+"""Servers and Sentinel, and the value of the label `app` that the operator puts on their pods."""
 
-each_kind = pytest.mark.parametrize("kind", KINDS)
+each_part = pytest.mark.parametrize("part", PARTS)
 
 
 @cache
@@ -18,43 +18,56 @@ def redis(size: str) -> Rendered:
     return render("redis-failover", example("redis-failover", size))
 
 
-def spec(rendered: Rendered, kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = rendered.one(kind)["spec"]
-    return found
+def spec(rendered: Rendered, part: str = "redis") -> dict[str, Any]:
+    """The fields of the resource that are about servers, or about Sentinel."""
+    found: dict[str, Any] = rendered.one("RedisReplication")["spec"]
+    return found if part == "redis" else found["sentinel"]
 
 
-@pytest.mark.parametrize(("size", "count", "quorum"), [("dev", 1, "1"), ("prod", 3, "2")])
-def test_sentinel_decides_by_majority(size: str, count: int, quorum: str) -> None:
-    sentinel = spec(redis(size), "RedisSentinel")
-    assert sentinel["clusterSize"] == count
-    assert sentinel["redisSentinelConfig"]["quorum"] == quorum
+@pytest.mark.parametrize(("size", "count"), [("dev", 1), ("prod", 3)])
+def test_as_many_sentinels_as_servers_so_that_a_majority_survives(size: str, count: int) -> None:
+    assert (spec(redis(size))["clusterSize"], spec(redis(size), "sentinel")["size"]) == (count, count)
 
 
-@each_kind
-def test_three_pods_are_in_three_zones_and_drained_one_by_one(kind: str) -> None:
-    prod = spec(redis("prod"), kind)
-    (constraint,) = prod["topologySpreadConstraints"]
-    assert prod["pdb"] == {"enabled": True, "maxUnavailable": 1}
+def test_sentinel_is_not_a_resource_of_its_own() -> None:
+    """The controller of that one resets Sentinel at every look."""
+    assert redis("prod").all("RedisSentinel") == []
+
+
+@each_part
+def test_three_pods_are_in_three_zones(part: str) -> None:
+    (constraint,) = spec(redis("prod"), part)["topologySpreadConstraints"]
     assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == (
         "topology.kubernetes.io/zone",
         "DoNotSchedule",
     )
-    assert matches(constraint["labelSelector"], {"app": KINDS[kind]})
+    assert matches(constraint["labelSelector"], {"app": PARTS[part]})
 
 
-@each_kind
-def test_a_single_pod_blocks_no_drain(kind: str) -> None:
-    assert not {"pdb", "topologySpreadConstraints"} & spec(redis("dev"), kind).keys()
+def test_pods_are_drained_one_by_one() -> None:
+    """The operator makes a budget for the servers, the chart one for Sentinel."""
+    assert spec(redis("prod"))["pdb"] == {"enabled": True, "maxUnavailable": 1}
+    budget = redis("prod").one("PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert matches(budget["selector"], {"app": "redis-failover-s"})
+    assert not matches(budget["selector"], {"app": "redis-failover"})
 
 
-def test_sentinel_watches_the_replication_with_its_password() -> None:
-    replication, sentinel = redis("prod").one("RedisReplication"), spec(redis("prod"), "RedisSentinel")
-    reference = example("redis-failover", "prod")["secret"]
-    watched = sentinel["redisSentinelConfig"]
-    assert watched["redisReplicationName"] == replication["metadata"]["name"]
-    assert watched["redisReplicationPassword"]["secretKeyRef"] == reference
-    assert replication["spec"]["kubernetesConfig"]["redisSecret"] == reference
-    assert sentinel["kubernetesConfig"]["redisSecret"] == reference
+def test_a_single_pod_blocks_no_drain() -> None:
+    assert "pdb" not in spec(redis("dev"))
+    assert redis("dev").all("PodDisruptionBudget") == []
+    for part in PARTS:
+        assert "topologySpreadConstraints" not in spec(redis("dev"), part)
+
+
+def test_servers_ask_for_the_password() -> None:
+    assert spec(redis("prod"))["kubernetesConfig"]["redisSecret"] == example("redis-failover", "prod")["secret"]
+
+
+def test_pods_join_the_mesh_by_a_label_that_the_operator_copies() -> None:
+    joins = {size: redis(size).one("RedisReplication")["metadata"]["labels"] for size in ("dev", "prod")}
+    assert joins["prod"]["sidecar.istio.io/inject"] == "true"
+    assert "sidecar.istio.io/inject" not in joins["dev"]
 
 
 def test_the_chart_makes_no_password() -> None:
@@ -63,52 +76,57 @@ def test_the_chart_makes_no_password() -> None:
 
 def test_volumes_outlive_the_release_where_they_should() -> None:
     for size, keep in (("prod", True), ("dev", False)):
-        assert spec(redis(size), "RedisReplication")["storage"]["keepAfterDelete"] is keep
+        assert spec(redis(size))["storage"]["keepAfterDelete"] is keep
 
 
-@each_kind
-def test_pods_have_the_priority_that_is_named(kind: str) -> None:
-    assert spec(redis("prod"), kind)["priorityClassName"] == "portal-data"
-    assert "priorityClassName" not in spec(redis("dev"), kind)
+@each_part
+def test_pods_have_the_priority_that_is_named(part: str) -> None:
+    assert spec(redis("prod"), part)["priorityClassName"] == "portal-data"
+    assert "priorityClassName" not in spec(redis("dev"), part)
 
 
 def test_the_volume_has_the_size_and_class_that_are_named() -> None:
-    prod, dev = (spec(redis(s), "RedisReplication")["storage"]["volumeClaimTemplate"]["spec"] for s in ("prod", "dev"))
+    prod, dev = (spec(redis(s))["storage"]["volumeClaimTemplate"]["spec"] for s in ("prod", "dev"))
     assert (prod["resources"]["requests"]["storage"], prod["storageClassName"]) == ("50Gi", "fast-ssd")
     assert dev["resources"]["requests"]["storage"] == "10Gi"
     assert "storageClassName" not in dev
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
-@each_kind
-def test_pods_pass_the_restricted_level(kind: str, size: str) -> None:
+@each_part
+def test_pods_pass_the_restricted_level(part: str, size: str) -> None:
     """The operator sets nothing itself; its own init container takes the context of the one that is not enabled."""
-    resource = spec(redis(size), kind)
+    resource = spec(redis(size), part)
     assert resource["podSecurityContext"]["runAsNonRoot"] is True
     assert resource["podSecurityContext"]["runAsUser"] > 0
     assert resource["podSecurityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert resource["initContainer"]["enabled"] is False
-    for part in (resource, resource["initContainer"], resource["redisExporter"]):
-        assert part["securityContext"]["allowPrivilegeEscalation"] is False
-        assert part["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert resource["securityContext"]["allowPrivilegeEscalation"] is False
+    assert resource["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
-@each_kind
-def test_pods_get_no_token(kind: str) -> None:
-    account = redis("prod").one("ServiceAccount", spec(redis("prod"), kind)["serviceAccountName"])
+def test_containers_that_the_operator_adds_pass_it_too() -> None:
+    servers = spec(redis("prod"))
+    assert servers["initContainer"]["enabled"] is False
+    for added in (servers["initContainer"], servers["redisExporter"]):
+        assert added["securityContext"]["allowPrivilegeEscalation"] is False
+        assert added["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+@each_part
+def test_pods_get_no_token(part: str) -> None:
+    account = redis("prod").one("ServiceAccount", spec(redis("prod"), part)["serviceAccountName"])
     assert account["automountServiceAccountToken"] is False
 
 
 @pytest.mark.parametrize("size", ["dev", "prod"])
 def test_every_container_has_the_image_and_size_of_the_environment(size: str) -> None:
     values = example("redis-failover", size)
-    for kind, key in (("RedisReplication", "redis"), ("RedisSentinel", "sentinel")):
-        resource = spec(redis(size), kind)
-        assert resource["kubernetesConfig"]["image"] == values[key]["image"]
-        assert resource["kubernetesConfig"]["resources"] == values[key]["resources"]
-        assert resource["redisExporter"]["enabled"] is True
-        assert resource["redisExporter"]["image"] == values["exporter"]["image"]
-        assert resource["redisExporter"]["resources"] == values["exporter"]["resources"]
+    servers, sentinel = spec(redis(size)), spec(redis(size), "sentinel")
+    for part, asked in ((servers["kubernetesConfig"], "redis"), (sentinel, "sentinel")):
+        assert (part["image"], part["resources"]) == (values[asked]["image"], values[asked]["resources"])
+    assert servers["redisExporter"]["enabled"] is True
+    assert servers["redisExporter"]["image"] == values["exporter"]["image"]
+    assert servers["redisExporter"]["resources"] == values["exporter"]["resources"]
 
 
 @pytest.mark.parametrize(("limit", "memory"), [("4Gi", "3072mb"), ("512Mi", "384mb")])
@@ -116,7 +134,7 @@ def test_redis_leaves_a_quarter_of_its_limit_to_copies_and_buffers(limit: str, m
     rendered = render(
         "redis-failover", changed(example("redis-failover", "prod"), "redis.resources.limits.memory", limit)
     )
-    name = spec(rendered, "RedisReplication")["redisConfig"]["additionalRedisConfig"]
+    name = spec(rendered)["redisConfig"]["additionalRedisConfig"]
     lines = rendered.one("ConfigMap", name)["data"]["redis-additional.conf"].splitlines()
     assert {f"maxmemory {memory}", "maxmemory-policy allkeys-lru"} <= set(lines)
 
@@ -125,31 +143,41 @@ def test_a_changed_configuration_restarts_redis() -> None:
     after = render("redis-failover", changed(example("redis-failover", "prod"), "maxMemoryPolicy", "noeviction"))
     before = redis("prod")
     assert after.one("RedisReplication")["metadata"] != before.one("RedisReplication")["metadata"]
-    assert after.one("RedisSentinel") == before.one("RedisSentinel")
 
 
-@each_kind
-def test_labels_that_the_operator_copies_never_change_and_replace_none_of_its_own(kind: str) -> None:
-    copied = redis("prod").one(kind)["metadata"]["labels"]
+def test_labels_that_the_operator_copies_never_change_and_replace_none_of_its_own() -> None:
+    copied = redis("prod").one("RedisReplication")["metadata"]["labels"]
     assert not {"app", "role", "redis_setup_type", "helm.sh/chart", "app.kubernetes.io/version"} & copied.keys()
 
 
-@each_kind
-def test_pods_choose_nodes_only_where_nodes_are_labelled(kind: str) -> None:
-    assert spec(redis("prod"), kind)["nodeSelector"] == {"workload-type": "memory-intensive"}
-    assert "nodeSelector" not in spec(redis("dev"), kind)
+@each_part
+def test_pods_choose_nodes_only_where_nodes_are_labelled(part: str) -> None:
+    assert spec(redis("prod"), part)["nodeSelector"] == {"workload-type": "memory-intensive"}
+    assert "nodeSelector" not in spec(redis("dev"), part)
+
+
+DNS = {
+    ("egress", resolver, f"{protocol}/53")
+    for resolver in ("namespace kube-system", "169.254.20.10/32")
+    for protocol in ("TCP", "UDP")
+}
 
 
 def test_servers_talk_to_what_they_need_only() -> None:
-    servers = ("redis-failover", "redis-failover-sentinel")
-    peers = [("ingress", peer) for peer in ("backstage-backend", "namespace redis-operator", *servers)]
-    peers += [("egress", peer) for peer in servers]
-    assert flows(redis("prod").one("NetworkPolicy")) == {
-        *((way, peer, f"TCP/{port}") for way, peer in peers for port in (6379, 26379)),
+    callers = ("backstage-backend", "namespace redis-operator", "redis-failover", "redis-failover-s")
+    assert flows(redis("prod").one("NetworkPolicy", "redis-failover")) == {
+        *(("ingress", peer, "TCP/6379") for peer in callers),
         ("ingress", "namespace monitoring", "TCP/9121"),
-        *(
-            ("egress", resolver, f"{protocol}/53")
-            for resolver in ("namespace kube-system", "169.254.20.10/32")
-            for protocol in ("TCP", "UDP")
-        ),
+        ("egress", "redis-failover", "TCP/6379"),
+        *DNS,
+    }
+
+
+def test_sentinel_which_has_no_password_is_reached_by_itself_and_the_operator_only() -> None:
+    assert flows(redis("prod").one("NetworkPolicy", "redis-failover-s")) == {
+        ("ingress", "namespace redis-operator", "TCP/26379"),
+        ("ingress", "redis-failover-s", "TCP/26379"),
+        ("egress", "redis-failover-s", "TCP/26379"),
+        ("egress", "redis-failover", "TCP/6379"),
+        *DNS,
     }

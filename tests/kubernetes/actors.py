@@ -1,7 +1,7 @@
 """Who is in and around a stack's cluster: pods with the labels that policies, monitors and budgets select by."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -57,14 +57,15 @@ def of_pooler(each: Placed) -> list[Actor]:
 
 
 def of_redis(each: Placed) -> list[Actor]:
-    """Source: redis-operator, its statefulset templates."""
+    """Servers, and Sentinel beside them. Source: redis-operator, internal/controller/redisreplication."""
+    copied = each.body["metadata"]["labels"]
     ports: Ports = {"redis-client": ("TCP", 6379), "redis-exporter": ("TCP", 9121)}
-    return _pair(each.name, each.namespace, {"app": each.name}, ports)
-
-
-def of_sentinel(each: Placed) -> list[Actor]:
-    ports: Ports = {"sentinel-client": ("TCP", 26379), "redis-exporter": ("TCP", 9121)}
-    return _pair(f"{each.name}-sentinel", each.namespace, {"app": f"{each.name}-sentinel"}, ports)
+    servers = _pair(each.name, each.namespace, {**copied, "app": each.name}, ports)
+    sentinel = f"{each.name}-s"
+    return [
+        *servers,
+        *_pair(sentinel, each.namespace, {**copied, "app": sentinel}, {"sentinel": ("TCP", 26379)}),
+    ]
 
 
 def _pair(name: str, namespace: str, labels: Labels, ports: Ports) -> list[Actor]:
@@ -80,20 +81,23 @@ RUN_PODS: Mapping[str, Callable[[Placed], list[Actor]]] = {
     "Cluster": of_postgres,
     "Pooler": of_pooler,
     "RedisReplication": of_redis,
-    "RedisSentinel": of_sentinel,
 }
 """Kinds of our charts that start pods. A new one needs a line here, or nothing is known of what it may reach."""
 
 RUN_NONE = {
+    "AuthorizationPolicy",
     "Certificate",
     "ClusterIssuer",
     "ClusterSecretStore",
     "ConfigMap",
+    "DestinationRule",
     "ExternalSecret",
+    "Gateway",
     "HorizontalPodAutoscaler",
     "Issuer",
     "NetworkPolicy",
     "ObjectStore",
+    "PeerAuthentication",
     "Password",
     "PodDisruptionBudget",
     "PodMonitor",
@@ -104,20 +108,27 @@ RUN_NONE = {
     "Service",
     "ServiceAccount",
     "ServiceMonitor",
+    "TargetGroupBinding",
+    "Telemetry",
     "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding",
+    "VirtualService",
     "VerticalPodAutoscaler",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThirdParty:
-    """Pods of a third-party chart. `switch`: path of the value that turns them on; empty where nothing does."""
+    """Pods of a third-party chart. `switch`: path of the value that turns them on; empty where nothing does.
+    `more_labels`: path of the value that adds labels.
+    """
 
     name: str
     release: str
     labels: Labels
     switch: tuple[str, ...] = ()
+    ports: Ports = field(default_factory=dict)
+    more_labels: tuple[str, ...] = ()
 
 
 THIRD_PARTY = (
@@ -135,7 +146,20 @@ THIRD_PARTY = (
     ThirdParty(name="vpa-recommender", release="vpa", labels={"app.kubernetes.io/component": "recommender"}),
     ThirdParty(name="vpa-updater", release="vpa", labels={"app.kubernetes.io/component": "updater"}),
     ThirdParty(name="vpa-admission", release="vpa", labels={"app.kubernetes.io/component": "admission-controller"}),
-    ThirdParty(name="redis-operator", release="redis-operator", labels={"app.kubernetes.io/name": "redis-operator"}),
+    ThirdParty(
+        name="redis-operator",
+        release="redis-operator",
+        labels={"name": "redis-operator"},
+        more_labels=("redisOperator", "podLabels"),
+    ),
+    ThirdParty(name="istiod", release="istiod", labels={"app": "istiod"}, ports={"http-monitoring": ("TCP", 15014)}),
+    ThirdParty(name="istio-cni", release="cni", labels={"k8s-app": "istio-cni-node"}),
+    ThirdParty(
+        name="gateway",
+        release="gateway",
+        labels={"app": "gateway", "istio": "gateway"},
+        ports={"http-envoy-prom": ("TCP", 15090)},
+    ),
     ThirdParty(
         name="prometheus-operator",
         release="kube-prometheus-stack",
@@ -171,11 +195,24 @@ def pods(stack: SynthesizedStack) -> list[Actor]:
     """Every pod that the stack's releases start, directly or through an operator."""
     ours = [actor for each in placed(stack, *RUN_PODS) for actor in RUN_PODS[each.kind](each)]
     theirs = [
-        Actor(name=each.name, namespace=stack.releases[each.release]["namespace"], labels=each.labels, ports={})
+        Actor(
+            name=each.name,
+            namespace=stack.releases[each.release]["namespace"],
+            labels=_labels(each, stack),
+            ports=each.ports,
+        )
         for each in THIRD_PARTY
         if each.release in stack.releases and _at(stack.values(each.release), each.switch)
     ]
     return [*ours, *theirs]
+
+
+def _labels(each: ThirdParty, stack: SynthesizedStack) -> Labels:
+    values = stack.values(each.release)
+    try:
+        return {**each.labels, **(_at(values, each.more_labels) if each.more_labels else {})}
+    except KeyError:
+        return each.labels
 
 
 def _at(values: Any, path: tuple[str, ...]) -> Any:

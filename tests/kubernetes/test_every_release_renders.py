@@ -35,7 +35,6 @@ REPLICAS = {
     "Deployment/metrics-archive-store": (0, 0, 2),
     "StatefulSet/metrics-archive-compactor": (0, 0, 1),
     "RedisReplication/redis-failover": (1, 3, 3),
-    "RedisSentinel/redis-failover": (1, 3, 3),
 }
 """Guide, "Environment Configuration Matrix" and "Database Architecture"."""
 
@@ -45,7 +44,6 @@ COUNTS = {
     "Cluster": "instances",
     "Pooler": "instances",
     "RedisReplication": "clusterSize",
-    "RedisSentinel": "clusterSize",
 }
 """The field that says how many pods a kind starts."""
 
@@ -70,6 +68,20 @@ THIRD_PARTY_VALUES = {
     "velero: upgradeCRDs": (None, True, True),
     "velero: containerSecurityContext.allowPrivilegeEscalation": (None, False, False),
     "velero: metrics.serviceMonitor.autodetect": (None, False, False),
+    "base: defaultRevision": ("default",) * 3,
+    "istiod: autoscaleMin": (1, 2, 2),
+    "istiod: global.defaultPodDisruptionBudget.enabled": (False, True, True),
+    "istiod: cni.enabled": (True, True, True),
+    "istiod: global.proxy.seccompProfile.type": ("RuntimeDefault",) * 3,
+    "istiod: seccompProfile.type": ("RuntimeDefault",) * 3,
+    "istiod: meshConfig.defaultConfig.holdApplicationUntilProxyStarts": (True, True, True),
+    "cni: seccompProfile.type": ("RuntimeDefault",) * 3,
+    # The guide's 3-10.
+    "gateway: autoscaling.minReplicas": (1, 3, 3),
+    "gateway: autoscaling.maxReplicas": (3, 10, 10),
+    "gateway: resources.limits.cpu": ("2000m",) * 3,
+    "gateway: resources.limits.memory": ("1024Mi",) * 3,
+    "gateway: securityContext.runAsNonRoot": (True, True, True),
     "cluster-autoscaler: replicaCount": (1, 2, 2),
     "vpa: admissionController.replicaCount": (1, 2, 2),
     "vpa: metrics-server.enabled": (False, False, False),
@@ -91,7 +103,10 @@ THIRD_PARTY_VALUES = {
 """What matters of releases whose chart is not here to render."""
 
 
-OF_SOME_CLOUDS: Mapping[str, set[str]] = {}
+OF_SOME_CLOUDS: Mapping[str, set[str]] = {
+    # On Google Cloud the control plane is Google's.
+    "PodMonitor/istiod": {"aws", "azure"},
+}
 """Objects of own charts that only some clouds get, by kind and name, with those clouds."""
 
 
@@ -201,7 +216,7 @@ def test_a_budget_guards_every_deployment_with_a_pod_to_spare_and_no_other(stack
         assert len(guarding) == (1 if least > 1 else 0), each.name
     budgets = {
         (each.kind, each.name): each.spec.get("enablePDB", (each.spec.get("pdb") or {}).get("enabled", False))
-        for each in placed(synthesized, "Cluster", "RedisReplication", "RedisSentinel")
+        for each in placed(synthesized, "Cluster", "RedisReplication")
     }
     assert set(budgets.values()) == {tier(name) > 0}
 
@@ -245,7 +260,7 @@ def test_pods_of_operators_are_restricted_too(stack: StackOf, name: str) -> None
     """CloudNativePG sets everything but the profile by itself, the Redis operator nothing."""
     for each in placed(stack(name), "Cluster"):
         assert each.spec["seccompProfile"] == {"type": "RuntimeDefault"}
-    for each in placed(stack(name), "RedisReplication", "RedisSentinel"):
+    for each in placed(stack(name), "RedisReplication"):
         parts = {"container": each.spec, "exporter": each.spec["redisExporter"], "init": each.spec["initContainer"]}
         as_pod = {
             "securityContext": each.spec["podSecurityContext"],

@@ -100,6 +100,11 @@ def test_an_own_flow_ends_at_the_namespaces_own_pods(stack: StackOf, name: str) 
         ("monitoring", "allow-scraping-nodes", {"9100", "10250"}),
         ("monitoring", "allow-api-server", {"443", "6443"}),
         ("node-agents", "allow-scrapes", {"9100"}),
+        ("node-agents", "allow-mesh-scrapes", {"15014"}),
+        ("istio-system", "allow-proxies", {"15012"}),
+        ("istio-system", "allow-webhooks", {"15017"}),
+        ("istio-ingress", "allow-portal", {"4400"}),
+        ("developer-portal", "allow-proxy-scrapes", {"15020"}),
     ],
 )
 def test_a_flow_opens_the_ports_that_are_listened_on(

@@ -38,13 +38,19 @@ ALSO_TRIED = (22, 80, 3000, 4400, 9090, 9093, 9464, 12345)
 POSTGRES = "postgres-cluster postgres-cluster-2"
 BACKED_UP = f"{POSTGRES} velero"
 POOLER = "postgres-cluster-pooler"
-REDIS = "redis-failover redis-failover-2 redis-failover-sentinel redis-failover-sentinel-2"
+REDIS = "redis-failover redis-failover-2"
+SENTINEL = "redis-failover-s redis-failover-s-2"
 OPERATORS = "cnpg-operator redis-operator"
 ARCHIVE = "metrics-archive-query metrics-archive-store metrics-archive-compactor"
 MONITORING = f"prometheus-operator kube-state-metrics prometheus alertmanager grafana blackbox-exporter {ARCHIVE}"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
 SECURITY = "cert-manager external-secrets"
-API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero"
+API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero istiod istio-cni"
+
+MEMBERS = f"portal-frontend backstage-backend {REDIS} {SENTINEL}"
+"""Pods that join the mesh, where there is one; the Redis operator is one, too."""
+
+MESH = "istiod istio-cni"
 
 STRANGE_PODS = "kube-dns stranger"
 OUTSIDE = "internet corporate"
@@ -60,18 +66,18 @@ ALLOWED: Rows = (
     # The portal.
     ("portal-frontend", "backstage-backend", "7007"),
     ("backstage-backend", f"{POSTGRES} {POOLER}", "5432"),
-    ("backstage-backend", REDIS, "6379 26379"),
+    ("backstage-backend", REDIS, "6379"),
     ("backstage-backend", "internet", "443"),
     # Stores among themselves, and their operators.
     (POSTGRES, POSTGRES, "5432 8000"),
     (POOLER, POSTGRES, "5432"),
-    (REDIS, REDIS, "6379 26379"),
+    (f"{REDIS} {SENTINEL}", REDIS, "6379"),
+    (SENTINEL, SENTINEL, "26379"),
     ("cnpg-operator", POSTGRES, "5432 8000"),
-    ("redis-operator", REDIS, "6379 26379"),
+    ("redis-operator", REDIS, "6379"),
+    ("redis-operator", SENTINEL, "26379"),
     # Metrics.
     (MONITORING, f"{MONITORING} {STRANGE_PODS}", "any"),
-    (MONITORING, "portal-frontend", "4400"),
-    (MONITORING, "backstage-backend", "9464"),
     (MONITORING, POSTGRES, "9187"),
     (MONITORING, POOLER, "9127"),
     (MONITORING, REDIS, "9121"),
@@ -82,7 +88,7 @@ ALLOWED: Rows = (
     (MONITORING, "velero", "8085"),
     (MONITORING, f"{OUTSIDE} {LINK_LOCAL} node api-server", "9100 10250"),
     # Names: by kube-dns, the node's cache, or the metadata server of Google Cloud, which serves them on this port.
-    (f"portal-frontend backstage-backend {REDIS} {API_CLIENTS}", "kube-dns node-dns metadata-server", "53 53/UDP"),
+    (f"{MEMBERS} {API_CLIENTS} gateway", "kube-dns node-dns metadata-server", "53 53/UDP"),
     # The API server has no address that is known in advance.
     (API_CLIENTS, f"{OUTSIDE} {LINK_LOCAL} api-server", "443 6443"),
     # Webhooks, for the API server, which may call from anywhere. Who may send to any pod reaches them too.
@@ -98,10 +104,34 @@ ALLOWED: Rows = (
 ALLOWED_WHERE_RANGES_HOLD_THE_CLUSTER: Rows = ((API_CLIENTS, f"{STRANGE_PODS} node", "443 6443"),)
 """What ranges allow besides, on engines for which pods and nodes are in them."""
 
+WITH_MESH: Rows = (
+    # Requests come in by the gateway; proxies show the metrics of their applications.
+    ("gateway", "portal-frontend", "4400"),
+    (MONITORING, f"{MEMBERS} redis-operator", "15020"),
+    (MONITORING, "gateway", "15090"),
+)
+PROXIES = f"{MEMBERS} redis-operator gateway"
+OWN_MESH: Rows = (
+    (PROXIES, "istiod", "15012"),
+    (MONITORING, "istiod", "15014 15017"),
+    (UNPOLICED, "istiod", "15017"),
+    (MONITORING, "istio-cni", "9100 15014"),
+)
+PROVIDED_MESH: Rows = ((PROXIES, f"{OUTSIDE} {LINK_LOCAL} api-server", "443"),)
+"""Its control plane is Google's, at addresses that are not known in advance."""
+
 ALLOWED_ON: Mapping[str, Rows] = {
+    "*-*": WITH_MESH,
+    "*-azure": OWN_MESH,
+    # Without the mesh nobody comes in, and the applications show their metrics themselves.
+    "local": ((MONITORING, "portal-frontend", "4400"), (MONITORING, "backstage-backend", "9464")),
     # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
-    "*-aws": ((f"{AUTOSCALING} external-secrets", "pod-identity", "80"),),
-    "*-gcp": (("external-secrets", "metadata-server", "80"), ("external-secrets", "gke-metadata", "988")),
+    "*-aws": (*OWN_MESH, (f"{AUTOSCALING} external-secrets", "pod-identity", "80")),
+    "*-gcp": (
+        *PROVIDED_MESH,
+        ("external-secrets", "metadata-server", "80"),
+        ("external-secrets", "gke-metadata", "988"),
+    ),
     "staging-aws": ((BACKED_UP, "pod-identity", "80"),),
     "prod-aws": ((BACKED_UP, "pod-identity", "80"),),
     # Prometheus's sidecars and the archive, where metrics stay.

@@ -46,6 +46,12 @@ ON_ONE_CLOUD: dict[str, set[str]] = {
 }
 
 
+MESH = {"gateway", "mesh"}
+OWN_MESH = MESH | {"base", "istiod", "cni"}
+"""Where the cloud does not run the control plane."""
+OF_MESH: dict[str, set[str]] = {"aws": OWN_MESH, "gcp": MESH, "azure": OWN_MESH, "local": set()}
+
+
 def third_party(stack: SynthesizedStack) -> list[str]:
     """Releases of charts that are not ours."""
     return sorted(name for name, release in stack.releases.items() if not release["chart"].startswith("assets/"))
@@ -99,7 +105,9 @@ def test_the_releases_are_those_of_every_cluster_and_of_this_cloud(stack: StackO
         set() if name.startswith(("dev", "local")) else {"alerts", "dashboards", "plugin-barman-cloud", "velero"}
     )
     enterprise = {"metrics-archive", "prometheus-blackbox-exporter"} if name.startswith("prod") else set()
-    assert set(stack(name).releases) == EVERYWHERE | ON_ONE_CLOUD[name.rpartition("-")[2]] | beyond_dev | enterprise
+    cloud = name.rpartition("-")[2]
+    expected = EVERYWHERE | ON_ONE_CLOUD[cloud] | OF_MESH[cloud] | beyond_dev | enterprise
+    assert set(stack(name).releases) == expected
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)

@@ -161,6 +161,7 @@ class Cluster(Construct):
             # The metadata server, by its name and behind it.
             identity_endpoints=(("169.254.169.254/32", 80), ("169.254.169.252/32", 988)),
         )
+        self.id = cluster.id
         self.volumes = contract.VolumeClass(
             provisioner="pd.csi.storage.gke.io",
             # The fast disk that Autopilot's general-purpose machines take; hyperdisks need other machine families.

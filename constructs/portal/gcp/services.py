@@ -5,8 +5,21 @@ from cdktf_cdktf_provider_google.project_service import ProjectService
 from cdktf_cdktf_provider_time.sleep import Sleep
 from constructs import Construct
 
-SERVICES = ("cloudkms", "compute", "container", "dns", "iam", "logging", "monitoring", "secretmanager", "storage")
-"""Names of APIs, without `.googleapis.com`. dns: Autopilot resolves the names of the cluster by Cloud DNS."""
+SERVICES = (
+    "cloudkms",
+    "compute",
+    "container",
+    "dns",
+    "gkehub",
+    "iam",
+    "logging",
+    "mesh",
+    "monitoring",
+    "secretmanager",
+    "storage",
+)
+"""Names of APIs, without `.googleapis.com`. dns: Autopilot resolves the names of the cluster by Cloud DNS. gkehub: the
+managed mesh is a feature of a fleet."""
 
 SETTLE_SECONDS = 60
 

@@ -43,6 +43,23 @@ class KubeconfigAccess:
     context: str
 
 
+ISTIO_HUB = "registry.istio.io/release"
+"""Where Istio publishes its images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvidedMesh:
+    """A service mesh whose control plane the cloud runs, interception of traffic included.
+
+    `proxy_registry`: where the images of its proxies come from. `control_plane`: CIDR and port where proxies reach it.
+    `ready`: the mesh works.
+    """
+
+    proxy_registry: str
+    control_plane: tuple[str, int]
+    ready: tuple[ITerraformDependable, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
     """A Kubernetes cluster, as its users see it.
@@ -61,6 +78,15 @@ class Cluster:
     identity_endpoints: tuple[tuple[str, int], ...] = field(
         default=(), metadata={"meaning": "CIDR and port where pods fetch their identity, beside what port 443 reaches"}
     )
+
+    provided_mesh: ProvidedMesh | None = field(
+        default=None, metadata={"meaning": "the cloud runs the mesh; None: its charts are installed"}
+    )
+
+    @property
+    def proxy_registry(self) -> str:
+        """Where the images of the mesh's proxies come from."""
+        return self.provided_mesh.proxy_registry if self.provided_mesh else ISTIO_HUB
 
     def nodes(self, group: NodeGroupName) -> dict[str, str]:
         """Node selector of one of the guide's groups; empty where nodes carry no such label."""
@@ -170,12 +196,31 @@ class NodeAutoscaler:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ingress:
+    """How the cloud's load balancer reaches the gateway's pods. It terminates TLS and speaks TLS to them again.
+
+    `service_annotations`, `address`: of the gateway's Service; with an address it is an internal load balancer, else
+    the pods themselves are targets. `target_group`: ARN of the group that pods join on AWS. `client_cidrs`: where
+    requests and health checks come from. `trusted_proxies`: how many proxies stand before the gateway and add to
+    X-Forwarded-For, so that the address before theirs is the client's. `ready`: what joins the pods.
+    """
+
+    client_cidrs: tuple[str, ...]
+    trusted_proxies: int
+    service_annotations: Mapping[str, str] = field(default_factory=dict)
+    address: str | None = None
+    target_group: str | None = None
+    ready: tuple[ITerraformDependable, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloudServices:
     """What the cloud around the cluster offers to it.
 
     `volumes`: the class to make for data volumes; a str names a StorageClass that exists, None takes the default one.
     `database_backups`, `cluster_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes
     scale by themselves. `secret_store`: None where there is no cloud. `metrics_store`: None where metrics do not stay.
+    `ingress`: None where no load balancer stands before the cluster: the gateway is then reached from inside alone.
     """
 
     volumes: VolumeClass | str | None
@@ -184,3 +229,4 @@ class CloudServices:
     node_autoscaler: NodeAutoscaler | None
     secret_store: SecretStore | None
     metrics_store: MetricsStore | None
+    ingress: Ingress | None

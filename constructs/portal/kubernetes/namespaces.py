@@ -1,6 +1,6 @@
 """The namespaces of the platform: what may run in each, how much of it, and what it may talk to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,12 +30,17 @@ AUTOSCALING = "autoscaling"
 CERTIFICATES = "cert-manager"
 SECRETS = "external-secrets"
 BACKUP = "velero"
+MESH = "istio-system"
+INGRESS = "istio-ingress"
+
+MESH_MEMBER = {"sidecar.istio.io/inject": "true"}
+"""Label of pods that join the mesh. Nobody joins by namespace: a pod that brings its own TLS stays as it is."""
 
 EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING, CERTIFICATES, SECRETS)
 """The namespaces of every cluster; the others are made where something lives in them."""
 
 
-def needed(cluster: Cluster, services: CloudServices) -> tuple[str, ...]:
+def needed(cluster: Cluster, services: CloudServices, *, mesh: bool) -> tuple[str, ...]:
     """The namespaces that this cluster needs, in the order in which they are made."""
     autoscalers = services.node_autoscaler or not cluster.vertical_autoscaler
     return (
@@ -43,6 +48,7 @@ def needed(cluster: Cluster, services: CloudServices) -> tuple[str, ...]:
         *([NODE_AGENTS] if cluster.node_agents else []),
         *([AUTOSCALING] if autoscalers else []),
         *([BACKUP] if services.cluster_backups else []),
+        *([MESH, INGRESS] if mesh else []),
     )
 
 
@@ -136,7 +142,34 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
         # The object store answers on the same port as the API server.
         flows=(traffic.DNS, traffic.API_SERVER, traffic.scraped(8085)),
     ),
-    # The node exporter reads the host, which only `privileged` allows: a namespace with nothing else in it.
+    MESH: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        flows=(
+            traffic.DNS,
+            traffic.API_SERVER,
+            # Which proxies to inject, and whether rules are well formed.
+            traffic.webhooks(15017),
+            traffic.scraped(15014),
+            # Proxies fetch their certificates and configuration.
+            Flow(
+                name="allow-proxies",
+                direction="ingress",
+                peers=tuple(Peer(namespace=name) for name in (PORTAL, CACHE_OPERATOR, INGRESS)),
+                ports=(15012,),
+            ),
+        ),
+    ),
+    INGRESS: NamespaceSpec(
+        pod_security="restricted",
+        pods=20,
+        flows=(
+            traffic.DNS,
+            traffic.scraped(15090),
+            traffic.reaches("allow-portal", PORTAL, 4400),
+        ),
+    ),
+    # What reads or changes the host, which only `privileged` allows: the node exporter and the mesh's interception.
     NODE_AGENTS: NamespaceSpec(pod_security="privileged", pods=500, flows=(traffic.scraped(9100),)),
 }
 
@@ -144,7 +177,8 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
 class Namespaces(Construct):
     """Every namespace with its Pod Security level, its quota and its default deny.
 
-    `names`: of all of them. `identity`: by name, the endpoints (CIDR and port) where pods fetch their identity.
+    `names`: of all of them. `flows`: by name, what the environment allows beyond what each namespace always has.
+    `balanced`: those that may have one Service of type LoadBalancer.
     `ready`: by name, what a release in the namespace comes after.
 
     Deleting one deletes the volumes in it, so Terraform refuses to when `protected`.
@@ -158,7 +192,8 @@ class Namespaces(Construct):
         id: str,
         *,
         names: Sequence[str],
-        identity: Mapping[str, Sequence[tuple[str, int]]],
+        flows: Mapping[str, Sequence[Flow]],
+        balanced: Collection[str],
         labels: Mapping[str, str],
         protected: bool,
         after: Sequence[ITerraformDependable],
@@ -180,10 +215,12 @@ class Namespaces(Construct):
                 self,
                 f"{name}-quota",
                 metadata=ResourceQuotaV1Metadata(name="pods", namespace=reference, labels=labels),
-                spec=ResourceQuotaV1Spec(hard={"pods": str(spec.pods), "services.loadbalancers": "0"}),
+                spec=ResourceQuotaV1Spec(
+                    hard={"pods": str(spec.pods), "services.loadbalancers": str(int(name in balanced))}
+                ),
             )
-            flows = [*spec.flows, *traffic.identity(identity.get(name, ()))]
-            policies = {"default-deny": traffic.DENY_ALL, **{flow.name: traffic.policy(flow) for flow in flows}}
+            allowed = {flow.name: traffic.policy(flow) for flow in (*spec.flows, *flows.get(name, ()))}
+            policies = {"default-deny": traffic.DENY_ALL, **allowed}
             self.ready[name] = (
                 quota,
                 *(

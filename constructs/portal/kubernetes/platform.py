@@ -8,6 +8,7 @@ from constructs import Construct
 from portal.kubernetes import (
     autoscaling,
     backup,
+    mesh,
     metrics_archive,
     monitoring,
     observability,
@@ -16,6 +17,7 @@ from portal.kubernetes import (
     probes,
     redis,
     security,
+    traffic,
 )
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes.connection import connect
@@ -24,6 +26,7 @@ from portal.kubernetes.installer import Installer
 from portal.kubernetes.namespaces import Namespaces
 from portal.kubernetes.pause import PauseOnDestroy
 from portal.kubernetes.storage import data_volumes
+from portal.kubernetes.traffic import Flow
 from portal.spec.environment import KubernetesLayer
 from portal.spec.versions import Versions
 
@@ -59,8 +62,10 @@ class Platform(Construct):
         namespaces = Namespaces(
             self,
             "namespaces",
-            names=ns.needed(cluster, services),
-            identity=dict.fromkeys(ns.logging_in(services), cluster.identity_endpoints),
+            names=ns.needed(cluster, services, mesh=layer.mesh),
+            flows=_flows(cluster, services, layer),
+            # Elsewhere what costs money or has an address is Terraform's.
+            balanced=[ns.INGRESS] if services.ingress and services.ingress.address else [],
             labels=labels,
             protected=layer.protected,
             after=drivers,
@@ -93,7 +98,9 @@ class Platform(Construct):
         autoscaling.install_node_autoscaler(install, after=[prometheus])
         pod_autoscaler = autoscaling.install_pod_autoscaler(install, after=[prometheus])
         database_operator = postgres.install_operator(install, certificates=certificates, after=[prometheus])
-        cache_operator = redis.install_operator(install, after=[policies])
+        # Members start in the mesh, and leave before it does.
+        members = mesh.install_mesh(install, certificates=certificates, after=[policies, prometheus])
+        cache_operator = redis.install_operator(install, after=[policies, *members])
 
         operators = install.pause_on_destroy(
             "stores-gone", controllers=[prometheus, *database_operator, cache_operator], seconds=120
@@ -101,3 +108,12 @@ class Platform(Construct):
         database = postgres.install_database(install, after=operators)
         cache = redis.install_cache(install, after=[*operators, credentials])
         portal.install_portal(install, after=[*operators, database, cache, *pod_autoscaler])
+
+
+def _flows(cluster: Cluster, services: CloudServices, layer: KubernetesLayer) -> dict[str, tuple[Flow, ...]]:
+    """What pods of a namespace may do in this environment, beyond what they may everywhere."""
+    identity = tuple(traffic.identity(cluster.identity_endpoints))
+    flows = dict.fromkeys(ns.logging_in(services), identity)
+    if layer.mesh:
+        flows |= mesh.flows(cluster, services)
+    return flows

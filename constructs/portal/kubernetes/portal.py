@@ -15,6 +15,7 @@ from portal.spec.workloads import PortalApps, Workload
 
 CHART: Final = "portal"
 
+FRONTEND = "portal-frontend"
 BACKEND = "backstage-backend"
 """Label `app` of the backend's pods: the only client of the stores."""
 
@@ -30,12 +31,14 @@ def install_portal(install: Installer, *, after: Sequence[ITerraformDependable])
         "portal",
         chart=OwnChart(name=CHART),
         namespace=ns.PORTAL,
-        values=values(apps=layer.portal, poolers=layer.data.portal_db.poolers, cluster=install.cluster),
+        values=values(
+            apps=layer.portal, poolers=layer.data.portal_db.poolers, mesh=layer.mesh, cluster=install.cluster
+        ),
         after=after,
     )
 
 
-def values(*, apps: PortalApps, poolers: int, cluster: Cluster) -> dict[str, Any]:
+def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster) -> dict[str, Any]:
     """Values of chart portal. Database and cache are those of charts postgres-cluster and redis-failover."""
     return {
         "domain": apps.domain,
@@ -50,11 +53,12 @@ def values(*, apps: PortalApps, poolers: int, cluster: Cluster) -> dict[str, Any
         "cache": {
             "host": f"{CACHE}-master",
             "secret": {"name": CACHE, "key": "password"},
-            "apps": [CACHE, f"{CACHE}-sentinel"],
+            "app": CACHE,
         },
-        # Nothing enters the cluster from outside yet: no namespace may reach the frontend.
+        "mesh": mesh,
         "network": {
-            "frontendFrom": [],
+            # Without the mesh there is no gateway, and nothing comes in from outside.
+            "frontendFrom": [ns.INGRESS] if mesh else [],
             "monitoringNamespace": ns.MONITORING,
             "dnsCidrs": list(traffic.RESOLVERS),
             "backendToInternet": True,

@@ -25,7 +25,9 @@ def install_operator(install: Installer, *, after: Sequence[ITerraformDependable
         "cache-operator",
         chart=ThirdPartyChart(name=OPERATOR_CHART),
         namespace=ns.CACHE_OPERATOR,
-        values=operator_values(cluster=install.cluster, highly_available=install.highly_available),
+        values=operator_values(
+            cluster=install.cluster, mesh=install.layer.mesh, highly_available=install.highly_available
+        ),
         after=after,
     )
 
@@ -41,6 +43,7 @@ def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) 
             images=install.versions.images,
             cluster=install.cluster,
             storage_class=install.storage_class,
+            mesh=install.layer.mesh,
             protected=install.layer.protected,
         ),
         after=[*install.volumes_ready, *after],
@@ -48,7 +51,7 @@ def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) 
     )
 
 
-def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
+def operator_values(*, cluster: Cluster, mesh: bool, highly_available: bool) -> dict[str, Any]:
     """Values of the operator's chart, which by itself sets no security context."""
     return {
         "replicas": 2 if highly_available else 1,
@@ -61,7 +64,9 @@ def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, An
             "capabilities": {"drop": ["ALL"]},
             "readOnlyRootFilesystem": True,
         },
-        # Both from the first day: the one cannot be switched on later in one step, Sentinel over TLS needs the other.
+        # Both from the first day: the one cannot be switched on later in one step, and init containers that write the
+        # configuration need the other.
+        "redisOperator": {"podLabels": ns.MESH_MEMBER} if mesh else {},
         "featureGates": {"GenerateConfigInInitContainer": True, "AvoidCommandLinePassword": True},
     }
 
@@ -72,6 +77,7 @@ def failover_values(
     images: Mapping[str, OperandImage],
     cluster: Cluster,
     storage_class: str | None,
+    mesh: bool,
     protected: bool,
 ) -> dict[str, Any]:
     """Values of chart redis-failover. Source: guide, "Redis Cluster Configuration"."""
@@ -97,6 +103,7 @@ def failover_values(
         "priorityClass": DATA,
         "storage": {"size": f"{cache.storage_gib}Gi", "class": storage_class, "keepAfterDelete": protected},
         "nodeSelector": cluster.nodes("memory-optimized"),
+        "mesh": mesh,
         "network": {
             "clients": [BACKEND],
             "operatorNamespace": ns.CACHE_OPERATOR,

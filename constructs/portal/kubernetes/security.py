@@ -37,7 +37,12 @@ def install_policies(install: Installer) -> ITerraformDependable:
         "policies",
         chart=OwnChart(name=POLICIES_CHART),
         namespace=ns.PORTAL,
-        values=policy_values(namespaces=install.namespaces.names, layer=install.layer, images=install.versions.images),
+        values=policy_values(
+            namespaces=install.namespaces.names,
+            layer=install.layer,
+            images=install.versions.images,
+            proxy_registries=[install.cluster.proxy_registry] if install.layer.mesh else [],
+        ),
     )
 
 
@@ -86,9 +91,13 @@ def install_secrets(install: Installer, *, after: Sequence[ITerraformDependable]
 
 
 def policy_values(
-    *, namespaces: Sequence[str], layer: KubernetesLayer, images: Mapping[str, OperandImage]
+    *,
+    namespaces: Sequence[str],
+    layer: KubernetesLayer,
+    images: Mapping[str, OperandImage],
+    proxy_registries: Sequence[str],
 ) -> dict[str, Any]:
-    """Values of chart cluster-policies.
+    """Values of chart cluster-policies. `proxy_registries`: where the mesh's proxies come from, which join our pods.
 
     In development an image that was just built may be tried; from staging on what production would refuse is refused.
 
@@ -101,7 +110,12 @@ def policy_values(
         "images": {
             "namespaces": [ns.PORTAL],
             "byDigest": own_repositories([layer.portal.frontend.image, layer.portal.backend.image]),
-            "trusted": publishers(images[name] for name in PORTAL_OPERANDS),
+            "trusted": sorted(
+                [
+                    *publishers(images[name] for name in PORTAL_OPERANDS),
+                    *(f"{registry}/" for registry in proxy_registries),
+                ]
+            ),
         },
         "priorities": [
             {"name": name, "value": value, "description": description}

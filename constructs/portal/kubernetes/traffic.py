@@ -54,13 +54,17 @@ class Peer:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """One permission. No peers: everybody, nodes included. No ports: every port. `udp` adds the ports over UDP."""
+    """One permission. No peers: everybody, nodes included. No ports: every port. `udp` adds the ports over UDP.
+
+    `pods`: labels of the pods that it is for; none: every pod of the namespace.
+    """
 
     name: str
     direction: Literal["ingress", "egress"]
     peers: tuple[Peer, ...]
     ports: tuple[int, ...] = ()
     udp: bool = False
+    pods: tuple[tuple[str, str], ...] = ()
 
 
 DNS = Flow(
@@ -88,9 +92,9 @@ def webhooks(*ports: int) -> Flow:
     return Flow(name="allow-webhooks", direction="ingress", peers=(), ports=ports)
 
 
-def scraped(*ports: int) -> Flow:
+def scraped(*ports: int, name: str = "allow-scrapes") -> Flow:
     """Prometheus reads metrics."""
-    return Flow(name="allow-scrapes", direction="ingress", peers=(Peer(namespace="monitoring"),), ports=ports)
+    return Flow(name=name, direction="ingress", peers=(Peer(namespace="monitoring"),), ports=ports)
 
 
 def reaches(name: str, namespace: str, *ports: int) -> Flow:
@@ -110,13 +114,15 @@ def identity(endpoints: Sequence[tuple[str, int]]) -> Iterator[Flow]:
         yield Flow(name=name, direction="egress", peers=(Peer(cidr=cidr),), ports=(port,))
 
 
-DENY_ALL = NetworkPolicyV1Spec(pod_selector=NetworkPolicyV1SpecPodSelector(), policy_types=["Ingress", "Egress"])
+EVERY_POD = NetworkPolicyV1SpecPodSelector()
+
+DENY_ALL = NetworkPolicyV1Spec(pod_selector=EVERY_POD, policy_types=["Ingress", "Egress"])
 
 
 @cache
 def policy(flow: Flow) -> NetworkPolicyV1Spec:
-    """The NetworkPolicy, for every pod of its namespace, that allows `flow`."""
-    everyone = NetworkPolicyV1SpecPodSelector()
+    """The NetworkPolicy that allows `flow`."""
+    chosen = NetworkPolicyV1SpecPodSelector(match_labels=dict(flow.pods)) if flow.pods else EVERY_POD
     protocols = ("TCP", "UDP") if flow.udp else ("TCP",)
     ports = [(protocol, str(port)) for port in flow.ports for protocol in protocols]
     if flow.direction == "egress":
@@ -124,12 +130,12 @@ def policy(flow: Flow) -> NetworkPolicyV1Spec:
             to=[_to(peer) for peer in flow.peers] or None,
             ports=[NetworkPolicyV1SpecEgressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
         )
-        return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Egress"], egress=[egress])
+        return NetworkPolicyV1Spec(pod_selector=chosen, policy_types=["Egress"], egress=[egress])
     ingress = NetworkPolicyV1SpecIngress(
         from_=[_from(peer) for peer in flow.peers] or None,
         ports=[NetworkPolicyV1SpecIngressPorts(protocol=protocol, port=port) for protocol, port in ports] or None,
     )
-    return NetworkPolicyV1Spec(pod_selector=everyone, policy_types=["Ingress"], ingress=[ingress])
+    return NetworkPolicyV1Spec(pod_selector=chosen, policy_types=["Ingress"], ingress=[ingress])
 
 
 def _to(peer: Peer) -> NetworkPolicyV1SpecEgressTo:

@@ -19,6 +19,10 @@ class KubernetesLayer(Spec):
     data: DataStores
     monitoring: Monitoring
     backup: Backup
+    mesh: bool = Field(
+        description="Istio: mutual TLS and identities between pods, and the gateway by which requests come in. "
+        "Without it only network policies keep pods apart, and nothing reaches the portal from outside."
+    )
     protected: bool = Field(
         description="Terraform and the clouds refuse to delete stateful resources. Lift it, deploy, then destroy."
     )

@@ -130,6 +130,7 @@ class AwsEnvironment(PortalStack):
                 node_autoscaler=node_autoscaler.contract,
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
+                ingress=None,
             ),
             layer=environment,
             versions=versions,

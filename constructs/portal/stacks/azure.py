@@ -152,6 +152,7 @@ class AzureEnvironment(PortalStack):
                 node_autoscaler=None,
                 secret_store=secrets.store,
                 metrics_store=metrics_store,
+                ingress=None,
             ),
             layer=environment,
             versions=versions,

@@ -1,5 +1,7 @@
 """One tier on Google Cloud, whole: the table of contents of such an environment."""
 
+from dataclasses import replace
+
 from cdktf_cdktf_provider_google.provider import GoogleProvider
 from constructs import Construct
 
@@ -8,6 +10,7 @@ from portal.gcp import storage
 from portal.gcp.cluster import Cluster
 from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs
+from portal.gcp.mesh import ManagedMesh
 from portal.gcp.network import Network
 from portal.gcp.secrets import SecretReader
 from portal.gcp.services import Services
@@ -94,10 +97,20 @@ class GcpEnvironment(PortalStack):
             user=security.SECRETS_SERVICE_ACCOUNT,
             after=cluster.contract.ready,
         )
+        provided_mesh = None
+        if environment.mesh:
+            provided_mesh = ManagedMesh(
+                self,
+                "mesh",
+                cluster_name=cluster.contract.name,
+                cluster_id=cluster.id,
+                region=cloud.region,
+                after=cluster.contract.ready,
+            ).contract
         Platform(
             self,
             "platform",
-            cluster=cluster.contract,
+            cluster=replace(cluster.contract, provided_mesh=provided_mesh),
             services=CloudServices(
                 volumes=cluster.volumes,
                 database_backups=database_backups,
@@ -105,6 +118,7 @@ class GcpEnvironment(PortalStack):
                 node_autoscaler=None,
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
+                ingress=None,
             ),
             layer=environment,
             versions=versions,

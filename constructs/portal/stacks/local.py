@@ -37,6 +37,7 @@ class LocalStack(PortalStack):
                 node_autoscaler=None,
                 secret_store=None,
                 metrics_store=None,
+                ingress=None,
             ),
             layer=environment,
             versions=versions,

@@ -1,7 +1,7 @@
 {{/* The two applications: what tells them apart wherever they are treated alike. */}}
 {{- define "portal.applications" -}}
-portal-frontend: {component: frontend, port: 4400, metrics: {port: http, path: /api/metrics}}
-backstage-backend: {component: backend, port: 7007, metrics: {port: metrics, path: /metrics}}
+portal-frontend: {component: frontend, port: 4400, metrics: {port: http, number: 4400, path: /api/metrics}}
+backstage-backend: {component: backend, port: 7007, metrics: {port: metrics, number: 9464, path: /metrics}}
 {{- end }}
 
 {{/* Labels of an object. Takes: root, app. */}}
@@ -19,6 +19,24 @@ app.kubernetes.io/name: {{ .app }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ (index $applications .app).component }}
 app.kubernetes.io/part-of: developer-portal
+{{- if .root.Values.mesh }}
+sidecar.istio.io/inject: "true"
+{{- end }}
+{{- end }}
+
+{{/* Annotations of a pod: where its proxy finds metrics to show with its own. Takes: root, app. */}}
+{{- define "portal.podAnnotations" -}}
+{{- if .root.Values.mesh }}
+{{- $metrics := (index (include "portal.applications" . | fromYaml) .app).metrics }}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ $metrics.number | quote }}
+prometheus.io/path: {{ $metrics.path }}
+{{- end }}
+{{- end }}
+
+{{/* The port that Prometheus reads: the application's, or its proxy's, which shows both. Takes: root, app. */}}
+{{- define "portal.metricsPort" -}}
+{{- if .root.Values.mesh }}15020{{ else }}{{ (index (include "portal.applications" . | fromYaml) .app).metrics.number }}{{ end }}
 {{- end }}
 
 {{/* What Deployments, Services, budgets and network policies select by. Never changes: selectors are immutable. */}}

@@ -13,10 +13,10 @@ app.kubernetes.io/component: cache
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
-{{/* The operator puts `app: NAME` on Redis pods and `app: NAME-sentinel` on Sentinel pods. */}}
+{{/* The operator puts `app: NAME` on Redis pods and `app: NAME-s` on Sentinel pods. */}}
 {{- define "redis.pods" -}}
 matchExpressions:
-  - {key: app, operator: In, values: [{{ .Release.Name }}, {{ .Release.Name }}-sentinel]}
+  - {key: app, operator: In, values: [{{ .Release.Name }}, {{ .Release.Name }}-s]}
 {{- end }}
 
 {{- define "redis.passwordRef" -}}
@@ -32,7 +32,7 @@ maxmemory {{ div (mul $mebibytes 3) 4 }}mb
 maxmemory-policy {{ .Values.maxMemoryPolicy }}
 {{- end }}
 
-{{/* What the pods of both resources have in common, as fields of a spec. Takes: root, app, image, replicas. */}}
+{{/* What Redis and Sentinel pods have in common, as fields of a spec. Takes: root, app, replicas. */}}
 {{- define "redis.pod" -}}
 serviceAccountName: {{ .root.Release.Name }}
 {{- with .root.Values.priorityClass }}
@@ -45,22 +45,7 @@ podSecurityContext:
   fsGroup: 1000
   seccompProfile: {type: RuntimeDefault}
 securityContext: {{- include "redis.containerSecurity" . | nindent 2 }}
-# The operator's own init container, which writes the configuration, takes its security context from here though this
-# one is not enabled; the image is required all the same.
-initContainer:
-  enabled: false
-  image: {{ .image }}
-  securityContext: {{- include "redis.containerSecurity" . | nindent 4 }}
-redisExporter:
-  enabled: true
-  image: {{ .root.Values.exporter.image }}
-  imagePullPolicy: IfNotPresent
-  resources: {{- toYaml .root.Values.exporter.resources | nindent 4 }}
-  securityContext:
-    {{- include "redis.containerSecurity" . | nindent 4 }}
-    readOnlyRootFilesystem: true
 {{- if gt (int .replicas) 1 }}
-pdb: {enabled: true, maxUnavailable: 1}
 topologySpreadConstraints:
   - topologyKey: topology.kubernetes.io/zone
     maxSkew: 1
@@ -76,4 +61,13 @@ nodeSelector: {{ toJson . }}
 {{- define "redis.containerSecurity" -}}
 allowPrivilegeEscalation: false
 capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "redis.dns" -}}
+- to:
+    - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+    {{- range .Values.network.dnsCidrs }}
+    - ipBlock: {cidr: {{ . }}}
+    {{- end }}
+  ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
 {{- end }}
