@@ -7,6 +7,7 @@ from tests.conftest import StackOf
 API_OF = {
     "google_compute_": "compute",
     "google_container_": "container",
+    "google_gke_hub_": "gkehub",
     "google_kms_": "cloudkms",
     "google_logging_": "logging",
     "google_project_iam_": "iam",

@@ -153,7 +153,9 @@ THIRD_PARTY = (
         more_labels=("redisOperator", "podLabels"),
     ),
     ThirdParty(name="istiod", release="istiod", labels={"app": "istiod"}, ports={"http-monitoring": ("TCP", 15014)}),
-    ThirdParty(name="istio-cni", release="cni", labels={"k8s-app": "istio-cni-node"}),
+    ThirdParty(
+        name="istio-cni", release="cni", labels={"k8s-app": "istio-cni-node"}, ports={"metrics": ("TCP", 15014)}
+    ),
     ThirdParty(
         name="gateway",
         release="gateway",

@@ -17,7 +17,7 @@ from tests.synthesized import SynthesizedStack
 OTHER_DIGEST = "sha256:" + 64 * "a"
 
 CHANGES: list[tuple[str, Any, set[str]]] = [
-    ("portal.domain", "other.example.com", {"portal"}),
+    ("portal.domain", "other.example.com", {"portal", "mesh", "prometheus-blackbox-exporter"}),
     ("portal.frontend.replicas.max", 20, {"portal"}),
     ("portal.frontend.image.digest", OTHER_DIGEST, {"portal"}),
     # A new repository has to be allowed too.

@@ -106,6 +106,7 @@ THIRD_PARTY_VALUES = {
 OF_SOME_CLOUDS: Mapping[str, set[str]] = {
     # On Google Cloud the control plane is Google's.
     "PodMonitor/istiod": {"aws", "azure"},
+    "PodMonitor/istio-cni": {"aws", "azure"},
 }
 """Objects of own charts that only some clouds get, by kind and name, with those clouds."""
 

@@ -9,6 +9,7 @@ import pytest
 
 from portal.kubernetes import mesh
 from portal.kubernetes.contract import CloudServices, Cluster, Ingress, KubeconfigAccess
+from portal.kubernetes.traffic import Flow
 from portal.spec.loader import Environments
 from tests.conftest import StackOf
 from tests.kubernetes.actors import pods
@@ -187,7 +188,7 @@ def test_the_gateway_opens_for_the_portals_name_alone(stack: StackOf, environmen
         each for each in placed(stack(name), "AuthorizationPolicy") if each.namespace == gateway.namespace and each.spec
     ]
     (rule,) = policy.spec["rules"]
-    assert rule["to"] == [{"operation": {"hosts": [domain], "ports": ["8443"]}}]
+    assert rule["to"] == [{"operation": {"hosts": [domain, f"{domain}:*"], "ports": ["8443"]}}]
 
 
 @pytest.mark.parametrize("name", OWN_CONTROL_PLANE)
@@ -237,6 +238,7 @@ def services_with(ingress: Ingress | None) -> CloudServices:
         cluster_backups=None,
         node_autoscaler=None,
         secret_store=None,
+        metrics_store=None,
         ingress=ingress,
     )
 
@@ -256,11 +258,15 @@ INGRESS = Ingress(
 
 
 def test_a_load_balancer_and_its_health_checks_reach_the_gateway_and_nobody_else_does() -> None:
-    (opened,) = [f for f in mesh.flows(CLUSTER, services_with(INGRESS))["istio-ingress"] if f.direction == "ingress"]
+    opened = into_gateway(INGRESS)["allow-load-balancer"]
     assert {peer.cidr for peer in opened.peers} == set(INGRESS.client_cidrs)
     assert set(opened.ports) == {8443, 15021}
-    closed = mesh.flows(CLUSTER, services_with(None))["istio-ingress"]
-    assert [flow for flow in closed if flow.direction == "ingress"] == []
+    assert into_gateway(None).keys() == {"allow-probes"}
+
+
+def into_gateway(ingress: Ingress | None) -> dict[str, Flow]:
+    flows = mesh.flows(CLUSTER, services_with(ingress))["istio-ingress"]
+    return {flow.name: flow for flow in flows if flow.direction == "ingress"}
 
 
 def test_the_clients_address_survives_the_proxies_before_the_gateway() -> None:

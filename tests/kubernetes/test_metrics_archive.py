@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from portal.kubernetes import probes
 from portal.kubernetes.probes import JOB
 from portal.spec.loader import Environments
 from tests.charts.rendering import conforms, example, render
@@ -79,18 +80,27 @@ def test_the_probe_is_one_that_prometheus_makes_and_an_alert_reads(stack: StackO
 
 
 @each_prod
-def test_a_probe_asks_what_the_kubelet_asks(stack: StackOf, name: str) -> None:
-    """A Service that exists, on its port, for the path by which pods are found ready."""
+def test_a_probe_asks_what_the_kubelet_asks_but_comes_in_as_people_do(
+    stack: StackOf, environments: Environments, name: str
+) -> None:
+    """By the gateway, on its port, under the portal's name, for the path by which pods are found ready."""
     synthesized = stack(name)
-    (probe,) = synthesized.values("prometheus-blackbox-exporter")["extraManifests"]
+    values = synthesized.values("prometheus-blackbox-exporter")
+    (probe,) = values["extraManifests"]
     (frontend,) = [each for each in placed(synthesized, "Deployment") if each.name == "portal-frontend"]
-    (service,) = [each for each in placed(synthesized, "Service") if each.name == "portal-frontend"]
-    (port,) = service.spec["ports"]
     (container,) = frontend.spec["template"]["spec"]["containers"]
     path = container["readinessProbe"]["httpGet"]["path"]
-    assert probe["spec"]["targets"]["staticConfig"]["static"] == [
-        f"http://{service.name}.{service.namespace}:{port['port']}{path}"
-    ]
+    gateway = synthesized.releases["gateway"]
+    (port,) = {p["port"] for p in synthesized.values("gateway")["service"]["ports"] if p["name"] == "https"}
+    (asked,) = probe["spec"]["targets"]["staticConfig"]["static"]
+    assert asked == f"https://{gateway['name']}.{gateway['namespace']}:{port}{path}"
+    domain = environments.tiers["prod"].portal.domain
+    http = values["config"]["modules"]["http_2xx"]["http"]
+    assert (http["headers"]["Host"], http["tls_config"]["server_name"]) == (domain, domain)
+
+
+def test_without_a_gateway_it_asks_the_service() -> None:
+    assert probes.target(mesh=False) == "http://portal-frontend.developer-portal:4400/api/health/ready"
 
 
 def _alerts(spec: dict[str, object]) -> list[dict[str, str]]:

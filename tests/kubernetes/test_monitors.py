@@ -30,12 +30,17 @@ MONITOR_OBJECTS = {
     "postgres-cluster": {"PodMonitor/postgres-cluster"},
     "redis-failover": {"PodMonitor/redis-failover"},
     "redis-operator": {"PodMonitor/redis-failover-operator"},
+    "istiod": {"PodMonitor/istiod"},
+    "cni": {"PodMonitor/istio-cni"},
+    "gateway": {"PodMonitor/gateway"},
     "metrics-archive": {"ServiceMonitor/metrics-archive"},
 }
 """Releases that a monitor of ours is about, in whichever chart it lies."""
 
 UNWATCHED = {
     "alerts": "starts no pod",
+    "base": "starts no pod",
+    "mesh": "starts no pod",
     "cluster-policies": "starts no pod",
     "credentials": "starts no pod",
     "dashboards": "starts no pod",

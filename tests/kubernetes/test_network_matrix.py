@@ -108,7 +108,8 @@ WITH_MESH: Rows = (
     # Requests come in by the gateway; proxies show the metrics of their applications.
     ("gateway", "portal-frontend", "4400"),
     (MONITORING, f"{MEMBERS} redis-operator", "15020"),
-    (MONITORING, "gateway", "15090"),
+    # The last as the probes do, like everybody's browser.
+    (MONITORING, "gateway", "15090 8443"),
 )
 PROXIES = f"{MEMBERS} redis-operator gateway"
 OWN_MESH: Rows = (

@@ -59,6 +59,10 @@ KINDS_FROM = {
     "external-secrets.io": {"external-secrets"},
     "generators.external-secrets.io": {"external-secrets"},
     "monitoring.coreos.com": {"prometheus-operator-crds"},
+    # On Google Cloud its mesh brings them.
+    "networking.istio.io": {"base", "istiod"},
+    "security.istio.io": {"base", "istiod"},
+    "telemetry.istio.io": {"base", "istiod"},
     "postgresql.cnpg.io": {"cloudnative-pg"},
     "redis.redis.opstreelabs.in": {"redis-operator"},
     # Built in on Google Cloud and Azure.

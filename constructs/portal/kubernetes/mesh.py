@@ -55,7 +55,12 @@ def flows(cluster: Cluster, services: CloudServices) -> dict[str, tuple[Flow, ..
     return {
         **({} if cluster.provided_mesh else {ns.NODE_AGENTS: on_nodes}),
         **dict.fromkeys(MESHED_NAMESPACES, members),
-        ns.INGRESS: (to_control_plane, *_into_gateway(services.ingress)),
+        ns.INGRESS: (
+            to_control_plane,
+            # Probes come in as people do.
+            traffic.scraped(GATEWAY_PORT, name="allow-probes"),
+            *_into_gateway(services.ingress),
+        ),
     }
 
 
@@ -94,6 +99,7 @@ def install_mesh(
             *(ingress.ready if ingress else ()),
             # It brings objects into all of these.
             *(item for name in (*MESHED_NAMESPACES, ns.INGRESS) for item in install.namespaces.ready[name]),
+            *(() if provided else install.namespaces.ready[ns.NODE_AGENTS]),
         ],
     )
     return (rules,)
@@ -246,7 +252,9 @@ def mesh_values(*, layer: KubernetesLayer, cluster: Cluster, ingress: Ingress | 
                 "labels": OPERATOR_LABELS,
             },
         },
-        "controlPlane": None if cluster.provided_mesh else {"namespace": ns.MESH},
+        "controlPlane": None
+        if cluster.provided_mesh
+        else {"namespace": ns.MESH, "interceptionNamespace": ns.NODE_AGENTS},
         "targetGroup": ingress.target_group if ingress else None,
         "timeoutSeconds": REQUEST_TIMEOUT_SECONDS,
     }

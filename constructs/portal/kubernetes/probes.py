@@ -22,8 +22,7 @@ JOB: Final = "portal-probe"
 
 PORT: Final = 9115
 
-TARGETS = (f"http://portal-frontend.{ns.PORTAL}:4400/api/health/ready",)
-"""Health of the portal, by the Service that everything else enters by."""
+HEALTH = "/api/health/ready"
 
 
 def probed(monitoring: Monitoring) -> bool:
@@ -39,12 +38,17 @@ def install_probes(install: Installer, *, after: Sequence[ITerraformDependable])
         "probes",
         chart=ThirdPartyChart(name=CHART),
         namespace=ns.MONITORING,
-        values=values(cluster=install.cluster),
+        values=values(cluster=install.cluster, domain=install.layer.portal.domain, mesh=install.layer.mesh),
         after=after,
     )
 
 
-def values(*, cluster: Cluster) -> dict[str, Any]:
+def target(*, mesh: bool) -> str:
+    """Health of the portal where requests come in: the gateway, or without one the frontend's Service."""
+    return f"https://gateway.{ns.INGRESS}:8443{HEALTH}" if mesh else f"http://portal-frontend.{ns.PORTAL}:4400{HEALTH}"
+
+
+def values(*, cluster: Cluster, domain: str, mesh: bool) -> dict[str, Any]:
     """Values of the exporter's chart, with the Probe that makes Prometheus ask it.
 
     Source: guide, "Monitoring Architecture"; blackbox_exporter, "Configuration"; prometheus-operator, Probe.
@@ -58,7 +62,11 @@ def values(*, cluster: Cluster) -> dict[str, Any]:
                     "prober": "http",
                     "timeout": "5s",
                     # A redirect to a page that says sorry would else be a success.
-                    "http": {"preferred_ip_protocol": "ip4", "follow_redirects": False},
+                    "http": {
+                        "preferred_ip_protocol": "ip4",
+                        "follow_redirects": False,
+                        **(_by_gateway(domain) if mesh else {}),
+                    },
                 }
             }
         },
@@ -68,11 +76,17 @@ def values(*, cluster: Cluster) -> dict[str, Any]:
         # The chart's container is restricted but for this.
         "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "serviceMonitor": {"selfMonitor": {"enabled": True, "labels": SELECTED["matchLabels"]}},
-        "extraManifests": [probe()],
+        "extraManifests": [probe(mesh=mesh)],
     }
 
 
-def probe() -> dict[str, Any]:
+def _by_gateway(domain: str) -> dict[str, Any]:
+    """The gateway answers for the portal's name only. Its certificate is the cluster's own, which the load balancer in
+    front does not verify either: what is asked here is whether the portal answers."""
+    return {"headers": {"Host": domain}, "tls_config": {"server_name": domain, "insecure_skip_verify": True}}
+
+
+def probe(*, mesh: bool) -> dict[str, Any]:
     """What Prometheus asks the exporter to ask."""
     return {
         "apiVersion": "monitoring.coreos.com/v1",
@@ -83,6 +97,6 @@ def probe() -> dict[str, Any]:
             "interval": "30s",
             "module": MODULE,
             "prober": {"url": f"{CHART}.{ns.MONITORING}:{PORT}"},
-            "targets": {"staticConfig": {"static": list(TARGETS)}},
+            "targets": {"staticConfig": {"static": [target(mesh=mesh)]}},
         },
     }
