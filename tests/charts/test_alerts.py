@@ -37,6 +37,7 @@ ALERTS = {
     "PortalTailLatencyHigh",
     "PortalTargetDown",
     "RedisWithoutMaster",
+    "SecretNotFetched",
     "VolumeFillingUp",
     "WalArchiveFailing",
 }
@@ -176,6 +177,7 @@ def test_prometheus_selects_every_rule_object() -> None:
         ("clusterBackups", None, {"ClusterBackupFailing", "ClusterBackupTooOld"}),
         ("probes", False, {"PortalProbeFailing"}),
         ("metricsArchive", False, {"MetricsArchiveFailing"}),
+        ("secretStore", False, {"SecretNotFetched"}),
         ("certificates", False, {"CertificateNearExpiry"}),
         ("nodeMetrics", False, {"VolumeFillingUp", "NodeDiskFillingUp"}),
     ],
@@ -240,6 +242,7 @@ def test_levels_and_clusters_decide_which_alerts_there_are(
         backups=True,
         cluster_backups={},
         metrics_archive=burns,
+        secret_store=burns,
         certificates=False,
     )
     found = {rule["alert"] for rule in alerts(values)}

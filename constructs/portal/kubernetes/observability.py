@@ -47,6 +47,7 @@ def install_dashboards_and_alerts(
             backups=install.services.database_backups is not None,
             cluster_backups=cluster_backups,
             metrics_archive=install.services.metrics_store is not None,
+            secret_store=install.services.secret_store is not None,
             certificates=True,
         ),
         after=after,
@@ -66,6 +67,7 @@ def alerts_values(
     backups: bool,
     cluster_backups: Mapping[str, int],
     metrics_archive: bool,
+    secret_store: bool,
     certificates: bool,
 ) -> dict[str, Any]:
     """Values of chart alerts.
@@ -82,6 +84,7 @@ def alerts_values(
         "burnRate": monitoring.level == "enterprise",
         "probes": monitoring.level == "enterprise",
         "metricsArchive": metrics_archive,
+        "secretStore": secret_store,
         "backups": {"maxAgeHours": BACKUP_MAX_AGE_HOURS} if backups else None,
         "clusterBackups": [{"schedule": schedule, "maxAgeHours": hours} for schedule, hours in cluster_backups.items()]
         or None,
