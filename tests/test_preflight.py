@@ -20,13 +20,14 @@ def replaced(spec: Spec, path: str, value: object) -> Spec:
 def test_example_images_and_names_are_refused(environments: Environments) -> None:
     found = list(layer_blockers(environments.tiers["prod"]))
     fields = [line.partition(" ")[0] for line in found]
-    assert fields == ["portal.frontend.image", "portal.backend.image", "portal.domain"]
+    assert fields == ["portal.frontend.image", "portal.backend.image", "portal.sign_in.issuer", "portal.domain"]
 
 
 def test_real_values_are_not(environments: Environments) -> None:
     prod: Spec = environments.tiers["prod"]
     for path in ("portal.frontend.image.example", "portal.backend.image.example"):
         prod = replaced(prod, path, False)
+    prod = replaced(prod, "portal.sign_in.issuer", "https://login.acme.org")
     prod = replaced(prod, "portal.domain", "portal.acme.org")
     assert list(layer_blockers(prod)) == []  # type: ignore[arg-type]
 
@@ -52,7 +53,7 @@ def test_the_command_exits_1_and_names_the_file(capsys: pytest.CaptureFixture[st
     assert cli.main(["preflight", "prod-aws"]) == 1
     out = capsys.readouterr().out
     assert "environments/prod.yaml: portal.frontend.image is an example" in out
-    assert "prod-aws: 4 to mend before a deploy" in out
+    assert "prod-aws: 5 to mend before a deploy" in out
 
 
 def test_the_local_stack_has_its_own_file_and_no_cloud(capsys: pytest.CaptureFixture[str]) -> None:

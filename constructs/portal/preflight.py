@@ -18,6 +18,9 @@ def layer_blockers(layer: KubernetesLayer) -> Iterator[str]:
             yield (
                 f"portal.{name}.image is an example: push the image, put its digest there and remove `example: true`"
             )
+    sign_in = layer.portal.sign_in
+    if sign_in.provider == "oidc" and ".example.com" in sign_in.issuer:
+        yield f"portal.sign_in.issuer = {sign_in.issuer} is reserved for documentation (RFC 2606): put your provider's"
     if layer.portal.domain.endswith(".example.com"):
         yield f"portal.domain = {layer.portal.domain} is reserved for documentation (RFC 2606): put your own"
 

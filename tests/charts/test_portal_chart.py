@@ -215,7 +215,7 @@ def test_every_variable_of_the_configuration_is_set() -> None:
     text, _ = app_config(portal("prod"))
     wanted = set(re.findall(r"\$\{(\w+)\}", text))
     secrets = {
-        entry["name"]: tuple(entry["valueFrom"]["secretKeyRef"].values())
+        entry["name"]: (entry["valueFrom"]["secretKeyRef"]["name"], entry["valueFrom"]["secretKeyRef"]["key"])
         for entry in container(portal("prod"), BACKEND)["env"]
         if "valueFrom" in entry
     }
@@ -223,6 +223,59 @@ def test_every_variable_of_the_configuration_is_set() -> None:
     assert secrets["POSTGRES_PASSWORD"] == ("postgres-cluster-app", "password")
     assert secrets["POSTGRES_DATABASE"] == ("postgres-cluster-app", "dbname")
     assert secrets["REDIS_PASSWORD"] == ("redis-failover", "password")
+    assert secrets["SIGN_IN_CLIENT_SECRET"] == ("sign-in", "client-secret")
+    assert secrets["SESSION_SECRET"] == ("portal-session", "secret")
+    assert secrets["API_TOKEN_LOAD_TEST"] == ("api-token-load-test", "token")
+
+
+def test_people_sign_in_at_the_provider_that_is_named() -> None:
+    auth = app_config(portal("prod"))[1]["auth"]
+    assert list(auth["providers"]) == ["oidc"]
+    provider = auth["providers"]["oidc"][auth["environment"]]
+    assert provider["metadataUrl"] == "https://login.example.com/realms/company/.well-known/openid-configuration"
+    assert provider["clientSecret"] == "${SIGN_IN_CLIENT_SECRET}"
+    assert auth["session"]["secret"] == "${SESSION_SECRET}"
+
+
+def test_guests_come_in_only_where_values_say_so() -> None:
+    auth = app_config(portal("dev"))[1]["auth"]
+    # Without this Backstage refuses them where NODE_ENV is production, which it is everywhere.
+    assert auth["providers"] == {"guest": {"dangerouslyAllowOutsideDevelopment": True}}
+    assert "session" not in auth
+
+
+def test_programs_have_a_token_each_and_nobody_else_has_one() -> None:
+    (access,) = app_config(portal("prod"))[1]["backend"]["auth"]["externalAccess"]
+    assert access == {"type": "static", "options": {"token": "${API_TOKEN_LOAD_TEST}", "subject": "load-test"}}
+    assert "auth" not in app_config(portal("dev"))[1]["backend"]
+
+
+def test_the_search_index_is_made_again_and_again() -> None:
+    """Backstage's default looks once, at a catalog that is half loaded, and keeps that."""
+    schedule = app_config(portal("dev"))[1]["search"]["collators"]["catalog"]["schedule"]
+    assert schedule["frequency"]["minutes"] <= 15
+    assert schedule["initialDelay"]["minutes"] > 0
+
+
+def test_nothing_migrates_the_database_but_the_backend_itself() -> None:
+    assert portal("prod").all("Job") == []
+    assert "helm.sh/hook" not in portal("prod").text
+
+
+def test_metrics_are_served_where_the_pods_say() -> None:
+    environment = {entry["name"]: entry.get("value") for entry in container(portal("prod"), BACKEND)["env"]}
+    (port,) = (p["containerPort"] for p in container(portal("prod"), BACKEND)["ports"] if p["name"] == "metrics")
+    assert environment["OTEL_EXPORTER_PROMETHEUS_PORT"] == str(port)
+    assert environment["OTEL_EXPORTER_PROMETHEUS_HOST"] == "0.0.0.0"
+
+
+@pytest.mark.parametrize(("memory", "heap"), [("4Gi", 1843), ("512Mi", 230)])
+@each_app
+def test_the_heap_is_bounded_by_the_containers_memory(app: str, memory: str, heap: int) -> None:
+    component = "frontend" if app == FRONTEND else "backend"
+    rendered = render("portal", changed(example("portal", "prod"), f"{component}.resources.memory", memory))
+    options = {entry["name"]: entry.get("value") for entry in container(rendered, app)["env"]}["NODE_OPTIONS"]
+    assert options == f"--max-old-space-size={heap}"
 
 
 def test_the_backend_keeps_all_plugins_in_one_database_over_verified_tls() -> None:

@@ -173,13 +173,28 @@ def test_each_password_is_made_where_and_under_the_key_where_it_is_read(stack: S
         (secret["namespace"], secret["name"]): {secret["passwordKey"], *secret.get("fixed", ())}
         for secret in synthesized.values("credentials")["secrets"]
     }
-    redis, portal = synthesized.values("redis-failover")["secret"], synthesized.values("portal")["cache"]["secret"]
-    read = {("developer-portal", secret["name"]): {secret["key"]} for secret in (redis, portal)}
+    portal = synthesized.values("portal")
+    references = [synthesized.values("redis-failover")["secret"], portal["cache"]["secret"]]
+    references += [token["secret"] for token in portal["apiTokens"]]
+    if portal["signIn"]["provider"] == "oidc":
+        references.append(portal["signIn"]["sessionSecret"])
+    read = {("developer-portal", secret["name"]): {secret["key"]} for secret in references}
     grafana = synthesized.values("kube-prometheus-stack")["grafana"]
     if grafana["enabled"]:
         login = grafana["admin"]
         read["monitoring", login["existingSecret"]] = {login["userKey"], login["passwordKey"]}
     assert made == read
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_guests_come_in_nowhere_but_in_development_and_the_sign_in_secret_is_fetched(stack: StackOf, name: str) -> None:
+    sign_in = stack(name).values("portal")["signIn"]
+    if name.startswith(("dev", "local")):
+        assert sign_in == {"provider": "guest"}
+        return
+    assert sign_in["provider"] == "oidc"
+    fetched = {secret["name"] for secret in stack(name).values("credentials")["fetched"]}
+    assert sign_in["clientSecret"]["name"] in fetched
 
 
 def test_passwords_stay_where_the_data_stay(stack: StackOf, environments: Environments) -> None:

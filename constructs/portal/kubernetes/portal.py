@@ -11,7 +11,7 @@ from portal.kubernetes.contract import Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import APP
 from portal.kubernetes.release import OwnChart
-from portal.spec.workloads import PortalApps, Workload
+from portal.spec.workloads import GuestSignIn, OidcSignIn, PortalApps, Workload
 
 CHART: Final = "portal"
 
@@ -55,6 +55,11 @@ def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster) -> d
             "secret": {"name": CACHE, "key": "password"},
             "app": CACHE,
         },
+        "signIn": _sign_in(apps.sign_in),
+        "apiTokens": [
+            {"subject": program, "secret": {"name": api_token_secret(program), "key": TOKEN_KEY}}
+            for program in apps.api_tokens
+        ],
         "mesh": mesh,
         "network": {
             # Without the mesh there is no gateway, and nothing comes in from outside.
@@ -65,6 +70,30 @@ def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster) -> d
         },
         "priorityClass": APP,
         "nodeSelector": cluster.nodes("application"),
+    }
+
+
+SESSION_SECRET: Final = {"name": "portal-session", "key": "secret"}
+"""What signs the cookies of people who are signing in."""
+
+CLIENT_SECRET_KEY: Final = "client-secret"
+TOKEN_KEY: Final = "token"
+
+
+def api_token_secret(program: str) -> str:
+    """The Secret with the token of a program that calls the API."""
+    return f"api-token-{program}"
+
+
+def _sign_in(sign_in: GuestSignIn | OidcSignIn) -> dict[str, Any]:
+    if sign_in.provider == "guest":
+        return {"provider": "guest"}
+    return {
+        "provider": "oidc",
+        "issuer": sign_in.issuer,
+        "clientId": sign_in.client_id,
+        "clientSecret": {"name": sign_in.secret, "key": CLIENT_SECRET_KEY},
+        "sessionSecret": SESSION_SECRET,
     }
 
 

@@ -9,7 +9,7 @@ from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import CloudLogin, Cluster, SecretStore, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import GRAFANA_ADMIN, ISSUER, SELECTED, grafana_enabled
-from portal.kubernetes.portal import CACHE
+from portal.kubernetes.portal import CACHE, SESSION_SECRET, TOKEN_KEY, api_token_secret
 from portal.kubernetes.priorities import PRIORITIES, SYSTEM
 from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.environment import KubernetesLayer
@@ -217,9 +217,19 @@ def credentials_values(*, layer: KubernetesLayer, store: SecretStore | None) -> 
         "passwordKey": GRAFANA_ADMIN["passwordKey"],
         "fixed": {GRAFANA_ADMIN["userKey"]: "admin"},
     }
+    session = {"name": SESSION_SECRET["name"], "namespace": ns.PORTAL, "passwordKey": SESSION_SECRET["key"]}
+    tokens = [
+        {"name": api_token_secret(program), "namespace": ns.PORTAL, "passwordKey": TOKEN_KEY}
+        for program in layer.portal.api_tokens
+    ]
     return {
         "keep": layer.protected,
-        "secrets": [redis, *([grafana] if grafana_enabled(layer.monitoring) else [])],
+        "secrets": [
+            redis,
+            *([grafana] if grafana_enabled(layer.monitoring) else []),
+            *([session] if layer.portal.sign_in.provider == "oidc" else []),
+            *tokens,
+        ],
         "store": {"name": STORE, "provider": dict(store.provider), "namespaces": [ns.PORTAL]} if store else None,
         "fetched": [
             {"name": name, "namespace": ns.PORTAL, "remote": f"{store.prefix}{name}"} for name in layer.portal.secrets

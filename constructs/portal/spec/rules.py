@@ -229,6 +229,19 @@ def a_local_cluster_fetches_no_secrets(layer: KubernetesLayer) -> Iterator[Probl
         yield Problem(path=("portal", "secrets"), value=", ".join(layer.portal.secrets), rule=rule)
 
 
+def guests_are_for_development(layer: KubernetesLayer) -> Iterator[Problem]:
+    if layer.tier != "dev" and layer.portal.sign_in.provider == "guest":
+        rule = f"lets everybody in without a name; {layer.tier} needs a provider that knows people (oidc)"
+        yield Problem(path=("portal", "sign_in", "provider"), value="guest", rule=rule)
+
+
+def the_sign_in_secret_is_fetched(layer: KubernetesLayer) -> Iterator[Problem]:
+    sign_in = layer.portal.sign_in
+    if sign_in.provider == "oidc" and sign_in.secret not in layer.portal.secrets:
+        rule = "must be one of portal.secrets, which are fetched from the cloud's store"
+        yield Problem(path=("portal", "sign_in", "secret"), value=sign_in.secret, rule=rule)
+
+
 LAYER_RULES: tuple[LayerRule, ...] = (
     replicas_have_room,
     backup_keeps_what_its_level_promises,
@@ -237,6 +250,8 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     poolers_survive_a_node,
     a_local_cluster_fetches_no_secrets,
     metrics_stay_where_the_level_says_so,
+    guests_are_for_development,
+    the_sign_in_secret_is_fetched,
 )
 
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (

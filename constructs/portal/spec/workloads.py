@@ -1,6 +1,6 @@
 """What runs in the cluster and how big it is: the guide's environment matrix, as types."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,25 @@ class Workload(Spec):
     resources: Resources
 
 
+class GuestSignIn(Spec):
+    """Everybody is the same guest: for development."""
+
+    provider: Literal["guest"]
+
+
+class OidcSignIn(Spec):
+    """People sign in at an OpenID Connect provider."""
+
+    provider: Literal["oidc"]
+    issuer: str = Field(
+        pattern=r"^https://[^\s\"{}?#]+[^/\s\"{}?#]$",
+        description="Address of the provider; its metadata is below, at /.well-known/openid-configuration.",
+        examples=["https://login.example.com/realms/company"],
+    )
+    client_id: str = Field(pattern=r"^[A-Za-z0-9_.:@/-]+$")
+    secret: Name = Field(description="The one of portal.secrets that holds the client's secret, as `client-secret`.")
+
+
 class PortalApps(Spec):
     """The portal's two applications and the name under which people reach them."""
 
@@ -55,6 +74,11 @@ class PortalApps(Spec):
     secrets: Names = Field(
         default=(),
         description="Secrets that the backend gets from the cloud's store, there named `portal-<tier>-<name>`.",
+    )
+    sign_in: Annotated[GuestSignIn | OidcSignIn, Field(discriminator="provider")]
+    api_tokens: Names = Field(
+        default=(),
+        description="Programs that call the API; each has a token, made in the cluster as Secret `api-token-<name>`.",
     )
     frontend: Workload
     backend: Workload
