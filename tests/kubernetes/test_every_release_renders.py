@@ -29,6 +29,7 @@ REPLICAS = {
     # dev, staging, prod; a pair is what an autoscaler may choose from, 0 is none at all.
     "Deployment/portal-frontend": (1, (3, 12), (6, 12)),
     "Deployment/backstage-backend": (1, 3, 6),
+    "Deployment/headroom": (0, 0, 2),
     "Cluster/postgres-cluster": (1, 3, 3),
     "Pooler/postgres-cluster-pooler": (0, 2, 3),
     "Deployment/metrics-archive-query": (0, 0, 2),
@@ -213,6 +214,8 @@ def test_a_budget_guards_every_deployment_with_a_pod_to_spare_and_no_other(stack
     for each in placed(synthesized, "Deployment", "StatefulSet"):
         count = replicas(each, synthesized)
         least = count[0] if isinstance(count, tuple) else count
+        if each.name == "headroom":
+            continue  # It gives way to everything, drains included.
         guarding = [budget for budget in placed(synthesized, "PodDisruptionBudget") if selects_pods(budget, each)]
         assert len(guarding) == (1 if least > 1 else 0), each.name
     budgets = {

@@ -40,6 +40,7 @@ MONITOR_OBJECTS = {
 UNWATCHED = {
     "alerts": "starts no pod",
     "base": "starts no pod",
+    "headroom": "does nothing",
     "mesh": "starts no pod",
     "cluster-policies": "starts no pod",
     "credentials": "starts no pod",

@@ -104,7 +104,7 @@ def test_the_releases_are_those_of_every_cluster_and_of_this_cloud(stack: StackO
     beyond_dev = (
         set() if name.startswith(("dev", "local")) else {"alerts", "dashboards", "plugin-barman-cloud", "velero"}
     )
-    enterprise = {"metrics-archive", "prometheus-blackbox-exporter"} if name.startswith("prod") else set()
+    enterprise = {"metrics-archive", "prometheus-blackbox-exporter", "headroom"} if name.startswith("prod") else set()
     cloud = name.rpartition("-")[2]
     expected = EVERYWHERE | ON_ONE_CLOUD[cloud] | OF_MESH[cloud] | beyond_dev | enterprise
     assert set(stack(name).releases) == expected

@@ -8,6 +8,7 @@ from constructs import Construct
 from portal.kubernetes import (
     autoscaling,
     backup,
+    headroom,
     mesh,
     metrics_archive,
     monitoring,
@@ -107,6 +108,7 @@ class Platform(Construct):
         )
         database = postgres.install_database(install, after=operators)
         cache = redis.install_cache(install, after=[*operators, credentials])
+        headroom.install_headroom(install, after=[policies])
         portal.install_portal(install, after=[*operators, database, cache, *pod_autoscaler])
 
 

@@ -27,7 +27,7 @@ SECRETS_SERVICE_ACCOUNT = ServiceAccount(namespace=ns.SECRETS, name=SECRETS_CHAR
 STORE: Final = "cloud"
 """The ClusterSecretStore of the cloud's secrets."""
 
-PORTAL_OPERANDS: Final = ("postgresql", "redis", "redis-sentinel", "redis-exporter")
+PORTAL_OPERANDS: Final = ("postgresql", "redis", "redis-sentinel", "redis-exporter", "pause")
 """Third parties' images that run in the portal's namespace."""
 
 

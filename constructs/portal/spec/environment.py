@@ -6,7 +6,7 @@ from pydantic import Field
 
 from portal.spec.clouds import Clouds, NodeGroup, NodeGroupName
 from portal.spec.types import Spec
-from portal.spec.workloads import Backup, ChartName, ChartOverride, DataStores, Monitoring, PortalApps
+from portal.spec.workloads import Backup, ChartName, ChartOverride, DataStores, Headroom, Monitoring, PortalApps
 
 Tier = Literal["dev", "staging", "prod"]
 
@@ -19,6 +19,7 @@ class KubernetesLayer(Spec):
     data: DataStores
     monitoring: Monitoring
     backup: Backup
+    headroom: Headroom | None = Field(default=None, description="Room held for the next pods; null: none.")
     mesh: bool = Field(
         description="Istio: mutual TLS and identities between pods, and the gateway by which requests come in. "
         "Without it only network policies keep pods apart, and nothing reaches the portal from outside."

@@ -129,6 +129,13 @@ class DataStores(Spec):
     portal_cache: Cache = Field(alias="portal-cache")
 
 
+class Headroom(Spec):
+    """Room that is held on the nodes, so that a scale-up need not wait for a machine. It costs what it requests."""
+
+    pods: int = Field(ge=1, le=50, description="So many pods of that size start at once.")
+    resources: Resources
+
+
 class Monitoring(Spec):
     """The guide's monitoring levels: `basic`, `full` (alerts, Grafana), `enterprise` (highly available)."""
 
@@ -163,6 +170,7 @@ ChartName = Literal[
     "dashboards",
     "external-secrets",
     "gateway",
+    "headroom",
     "internal-ca",
     "istiod",
     "kube-prometheus-stack",
