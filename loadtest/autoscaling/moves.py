@@ -1,10 +1,11 @@
 """Every change of the replicas, held against what the metrics asked for and what the policies allow."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from loadtest.autoscaling.findings import Finding, Moment, Run, span_of, wrong
-from loadtest.autoscaling.replay import History, down_limit, up_limit
+from loadtest.autoscaling.findings import Finding, Moment, Run, observation, span_of, wrong
+from loadtest.autoscaling.replay import History, down_limit, recommend, up_limit
 
 
 def bounded(run: Run) -> Iterator[Finding]:
@@ -39,6 +40,9 @@ def moved(run: Run) -> Iterator[Finding]:
 def _one_move(run: Run, before: Moment, after: Moment, history: History, slack: float) -> Iterator[Finding]:
     spec, a, b, at = before.spec, before.sample.replicas, after.sample.replicas, after.at
     lately = [m.asked for m in run.moments if at - slack <= m.at < at]
+    # The metrics may have changed since the last sample, and the sync have seen it: today's use, yesterday's pods.
+    at_last = replace(observation(before.sample), at=at, usage=after.sample.usage)
+    lately.append(recommend(spec, at_last, controller=run.expected.controller))
     asked = [count for count in lately if count is not None]
     outside = not spec.min_replicas <= a <= spec.max_replicas
     change = f"replicas went from {a} to {b} at {at:.0f} s"

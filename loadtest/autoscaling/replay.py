@@ -66,6 +66,26 @@ class History:
     added: tuple[tuple[float, int], ...] = ()
     removed: tuple[tuple[float, int], ...] = ()
 
+    def changed(self, spec: HpaSpec, *, at: float, by: int) -> "History":
+        """After the replicas were changed. Without `behavior` nobody asks, and nothing is kept."""
+        if spec.behavior is None or by == 0:
+            return self
+        if by > 0:
+            return replace(self, added=_kept(self.added, at, by, spec.behavior.up))
+        return replace(self, removed=_kept(self.removed, at, -by, spec.behavior.down))
+
+
+def _kept(changes: tuple[tuple[float, int], ...], at: float, count: int, rules: Rules) -> tuple[tuple[float, int], ...]:
+    """With a new change, in the place of one that the rules of its own direction need no more.
+
+    The rules of the other direction may still have needed it: their rates then count too little (`storeScaleEvent`).
+    """
+    longest = max(policy.period_seconds for policy in rules.policies)
+    old = [index for index, (when, _) in enumerate(changes) if when < at - longest]
+    if not old:
+        return (*changes, (at, count))
+    return (*changes[: old[-1]], (at, count), *changes[old[-1] + 1 :])
+
 
 Why = Literal["metrics", "stabilized", "rate-limited", "at-minimum", "at-maximum", "out-of-bounds", "no-metrics", "off"]
 
@@ -99,8 +119,8 @@ def follow(spec: HpaSpec, seen: Observation, recommended: int, history: History,
     since = seen.at - memory_seconds(spec, controller)
     remembered = History(
         recommended=(*_since(since, history.recommended), (seen.at, recommended)),
-        added=_since(since, history.added),
-        removed=_since(since, history.removed),
+        added=history.added,
+        removed=history.removed,
     )
     desired, why = limit(spec, seen.at, seen.replicas, stable, history)
     if why == "metrics" and stable != recommended:
@@ -115,12 +135,8 @@ def _since(moment: float, remembered: tuple[tuple[float, int], ...]) -> tuple[tu
 def _scaled(
     spec: HpaSpec, seen: Observation, desired: int, recommended: int | None, why: Why, history: History
 ) -> Decision:
-    change = desired - seen.replicas
-    if spec.behavior and change > 0:
-        history = replace(history, added=(*history.added, (seen.at, change)))
-    elif spec.behavior and change < 0:
-        history = replace(history, removed=(*history.removed, (seen.at, -change)))
-    return Decision(desired=desired, recommended=recommended, why=why, history=history)
+    changed = history.changed(spec, at=seen.at, by=desired - seen.replicas)
+    return Decision(desired=desired, recommended=recommended, why=why, history=changed)
 
 
 def recommend(spec: HpaSpec, seen: Observation, *, controller: Controller) -> int | None:

@@ -398,3 +398,18 @@ def test_every_combination_of_optional_parts_is_valid() -> None:
     values = changed(example("portal", "dev"), "frontend.replicas", {"min": 1, "max": 3})
     values = changed(values, "network", {**values["network"], "frontendFrom": ["edge"], "dnsCidrs": []})
     assert {finding["status"] for finding in conforms(render("portal", values).text)} == {"statusValid"}
+
+
+def test_a_time_scale_divides_all_of_an_autoscalers_times_and_nothing_else() -> None:
+    def times(scale: int) -> tuple[Any, list[int]]:
+        rendered = render("portal", changed(example("portal", "prod"), "hpa.timeScale", scale))
+        (hpa,) = autoscaler_of(rendered, FRONTEND)
+        behavior = hpa["spec"].pop("behavior")
+        periods = [policy.pop("periodSeconds") for rules in behavior.values() for policy in rules["policies"]]
+        windows = [rules.pop("stabilizationWindowSeconds") for rules in behavior.values()]
+        return (hpa["spec"], behavior), [*periods, *windows]
+
+    (rest, whole), (same, fifth) = times(1), times(5)
+    assert whole == [60, 15, 15, 300, 0]
+    assert fifth == [12, 3, 3, 60, 0]
+    assert rest == same

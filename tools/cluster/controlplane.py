@@ -11,7 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -215,15 +215,23 @@ class ControlPlane:
         """JSON in and out."""
         return json.loads(self._open(method, path, body, content_type))
 
+    def watch(self, path: str) -> Iterator[dict[str, Any]]:
+        """Events of a collection from its beginning, for as long as the API server tells them."""
+        request = urllib.request.Request(f"{self.server}{path}?watch=1", headers=self._headers())
+        with urllib.request.urlopen(request, context=self._tls) as response:
+            for line in response:
+                yield json.loads(line)
+
     def _open(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type, "Accept": "application/json"}
-        if path == "/readyz":
-            headers.pop("Accept")
+        headers = self._headers() | {"Content-Type": content_type}
         request = urllib.request.Request(self.server + path, data=data, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=30, context=self._tls) as response:
             answer: bytes = response.read()
             return answer
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
 
     def _write_kubeconfig(self) -> None:
         self.kubeconfig.touch(mode=0o600)

@@ -149,6 +149,15 @@ def test_a_pod_that_loses_readiness_later_was_still_ready_in_time() -> None:
     assert not [finding for finding in check(flapped, EXPECTED) if finding.rule == "ready"]
 
 
+def test_metrics_that_change_between_two_samples_may_have_moved_it() -> None:
+    done = run(PLAN)
+    index = next(i for i, s in enumerate(done.samples) if s.at > CLIMB and s.replicas > done.samples[i - 1].replicas)
+    # All that was sampled before the move still shows the old load: only the sample after it has the new one.
+    old, moved = done.samples[index - 30], done.samples[index]
+    samples = tuple(replace(s, usage=old.usage) if moved.at - 60 < s.at < moved.at else s for s in done.samples)
+    assert check(replace(done, samples=samples), EXPECTED) == ()
+
+
 def test_moves_that_fall_into_a_gap_are_not_judged() -> None:
     done = run(PLAN, GUIDE, Faults(writer=lambda now, n: 4 if CLIMB + 100 < now < CLIMB + 115 else n))
     blind = (CLIMB + 90.0, CLIMB + 150.0)

@@ -253,6 +253,19 @@ def test_rates_are_reckoned_from_the_start_of_their_period() -> None:
     assert up_limit(ruled(PODS_4), 0, 10, History(added=((-1, 9),))) == 10
 
 
+def test_a_change_is_forgotten_when_its_own_direction_needs_it_no_more() -> None:
+    short, long = Policy(kind="Pods", value=2, period_seconds=3), Policy(kind="Pods", value=4, period_seconds=60)
+    up, down = Rules(policies=(long,), stabilization_seconds=0), Rules(policies=(short,), stabilization_seconds=0)
+    spec = replace(ruled(long), behavior=Behavior(up=up, down=down))
+    removed = History().changed(spec, at=0, by=-2).changed(spec, at=10, by=-1)
+    # Both are within the 60 s of the rates upwards, but the second took the place of the first.
+    assert removed.removed == ((10, 1),)
+    assert up_limit(spec, 12, 10, removed) == 10 + 1 + 4
+    added = History().changed(spec, at=0, by=2).changed(spec, at=10, by=1)
+    assert added.added == ((0, 2), (10, 1))
+    assert History().changed(replace(spec, behavior=None), at=0, by=2) == History()
+
+
 def test_percentages_round_up_going_up_and_down_going_down() -> None:
     one = Policy(kind="Percent", value=1, period_seconds=60)
     assert up_limit(ruled(one), 0, 10, History()) == 11
