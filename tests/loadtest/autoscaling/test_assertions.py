@@ -101,6 +101,23 @@ def test_replicas_that_move_too_fast_are_named_with_what_was_allowed() -> None:
     assert any("its policies allow up to" in finding.text for finding in findings)
 
 
+def test_a_peak_between_two_syncs_does_not_count_for_the_window() -> None:
+    done = run(PLAN)
+    down = next(i for i, s in enumerate(done.samples) if s.at > REST and s.replicas < done.samples[i - 1].replicas)
+    peak = next(s.usage for s in done.samples if s.at > CLIMB + 30)
+    samples = list(done.samples)
+    # One sample of two seconds; the syncs are 15 seconds apart.
+    samples[down - 60] = replace(samples[down - 60], usage=peak)
+    assert check(replace(done, samples=tuple(samples)), EXPECTED) == ()
+
+
+@pytest.mark.parametrize(("apart", "kinds"), [(1000, set()), (200, {("invalid_run", "samples")})])
+def test_many_short_gaps_are_a_long_one(apart: int, kinds: set[tuple[str, str]]) -> None:
+    done = run(PLAN)
+    gaps = tuple(Gap(start=at, end=at + 40, reason="503") for at in range(100, int(PLAN[-1].end_seconds), apart))
+    assert rules(check(replace(done, gaps=gaps), EXPECTED)) == kinds
+
+
 def test_a_short_gap_changes_nothing() -> None:
     assert found(faults=Faults(gap=(CLIMB + 10, CLIMB + 50))) == ()
 

@@ -131,6 +131,20 @@ def test_memory_counts_from_the_first_second() -> None:
     assert memory == 7
 
 
+def test_pending_pods_do_not_hold_back_going_down_as_lost_metrics_do() -> None:
+    base = seen([20.0] * 4)
+    observation = replace(base, replicas=5, pods=[*base.pods, pod("new", phase="Pending")])
+    # 20 % of 70 over the four; the fifth as missing would make it (4 * 20 + 100) / 5 = 36 % -> 3.
+    assert cpu_proposal(observation) == 2
+
+
+def test_fewer_pods_than_replicas_never_turn_a_rise_into_a_fall() -> None:
+    base = seen([140.0] * 3)
+    observation = replace(base, replicas=10, pods=[*base.pods, pod("new", phase="Pending")])
+    # (3 * 140 + 0) / 4 = 105 % -> 6 of the pods that are there, but 10 are on their way.
+    assert cpu_proposal(observation) == 10
+
+
 @pytest.mark.parametrize("gone", [{"deleted": True}, {"phase": "Failed"}])
 def test_pods_on_their_way_out_are_ignored(gone: dict[str, Any]) -> None:
     base = seen([140.0] * 3)

@@ -71,6 +71,13 @@ def test_a_step_that_tolerance_swallows_is_refused() -> None:
         plan(SPEC, CALIBRATION, idle_percent=IDLE, controller=CONTROLLER, hold_seconds=60, counts=[9, 10])
 
 
+def test_a_step_without_room_for_noise_is_refused() -> None:
+    lean = replace(CALIBRATION, idle_milli=0)
+    # Between 6.6 and 7.0 replicas' worth of load only, where six are at the edge of their tolerance.
+    assert rate_for(7, SPEC, lean, running=6, controller=CONTROLLER) is None
+    assert rate_for(7, SPEC, lean, running=5, controller=CONTROLLER) is not None
+
+
 def test_a_finer_tolerance_lets_the_same_step_through() -> None:
     assert SPEC.behavior is not None
     behavior = replace(SPEC.behavior, up=replace(SPEC.behavior.up, tolerance=0.01))
