@@ -109,12 +109,28 @@ def installed(request: pytest.FixtureRequest, stack: StackOf, api: Api) -> Itera
         ]
 
     answers = applied(real=True)
+    for account in foreign_accounts(objects):
+        assert api.apply(account, dry_run=False).accepted
     wait(lambda: in_force(Installed(stack=synthesized, api=api, objects=tuple(objects))), f"policies of {name}")
     answers += applied(real=False)
     yield Installed(stack=synthesized, api=api, objects=tuple(objects), answers=tuple(answers))
     for each in objects:
         if each.kind in POLICIES:
             api.delete(each.body)
+
+
+def foreign_accounts(objects: list[Placed]) -> list[Object]:
+    """The service accounts that pods of ours run as and charts of others make."""
+    own = {(each.namespace, each.name) for each in objects if each.kind == "ServiceAccount"}
+    used = {
+        (each.namespace, pod["spec"]["serviceAccountName"])
+        for each in objects
+        if (pod := pod_of(each)) is not None and "serviceAccountName" in pod["spec"]
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": namespace, "name": name}}
+        for namespace, name in sorted(used - own)
+    ]
 
 
 def in_force(found: Installed) -> bool:
