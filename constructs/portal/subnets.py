@@ -39,9 +39,12 @@ class RegionalSubnets:
 
     nodes: IPv4Network
     data: IPv4Network
+    edge: IPv4Network
 
 
 def regional_subnets(cidr: IPv4Network) -> RegionalSubnets:
-    """Nodes get the lower half of `cidr`; of the upper half the first eighth is for data, the rest is free."""
+    """Nodes get the lower half of `cidr`; of the upper half the first eighth is for data, the second for what requests
+    come in by, the rest is free."""
     nodes, rest = cidr.subnets(prefixlen_diff=1)
-    return RegionalSubnets(nodes=nodes, data=next(rest.subnets(prefixlen_diff=3)))
+    data, edge, *_ = rest.subnets(prefixlen_diff=3)
+    return RegionalSubnets(nodes=nodes, data=data, edge=edge)

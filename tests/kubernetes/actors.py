@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from portal.spec.loader import Environments
+from portal.subnets import regional_subnets
 from tests.kubernetes.network import Labels, Node, Outside, Pod, Protocol
 from tests.kubernetes.rendered import Placed, placed
 from tests.synthesized import SynthesizedStack
@@ -269,10 +270,18 @@ def ends(stack: SynthesizedStack, environments: Environments) -> Ends:
             **inside,
             **node,
             **{name: AROUND[name] for name in ("internet", "corporate")},
+            "load-balancer": _load_balancer(cloud, nodes),
             "webhook-caller": _webhook_caller(cloud, nodes, pods_range),
         },
         targets={**inside, **node, **AROUND, "api-server": api_server},
     )
+
+
+def _load_balancer(cloud: str, network: IPv4Network) -> Outside:
+    """Where requests and health checks come from: Google's front ends, or a subnet of the network."""
+    if cloud == "azure":
+        return Outside(address=str(regional_subnets(network).edge[5]))
+    return Outside(address="35.191.0.9")
 
 
 def _webhook_caller(cloud: str, nodes: IPv4Network, pods_range: IPv4Network) -> Pod | Node | Outside:

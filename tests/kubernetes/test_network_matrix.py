@@ -54,7 +54,7 @@ MESH = "istiod istio-cni"
 
 STRANGE_PODS = "kube-dns stranger"
 OUTSIDE = "internet corporate"
-UNPOLICED = f"{STRANGE_PODS} {OUTSIDE} node webhook-caller"
+UNPOLICED = f"{STRANGE_PODS} {OUTSIDE} node webhook-caller load-balancer"
 LINK_LOCAL = "node-dns metadata-server gke-metadata pod-identity"
 
 Rows = tuple[tuple[str, str, str], ...]
@@ -123,13 +123,14 @@ PROVIDED_MESH: Rows = ((PROXIES, f"{OUTSIDE} {LINK_LOCAL} api-server", "443"),)
 
 ALLOWED_ON: Mapping[str, Rows] = {
     "*-*": WITH_MESH,
-    "*-azure": OWN_MESH,
+    "*-azure": (*OWN_MESH, ("load-balancer", "gateway", "8443 15021")),
     # Without the mesh nobody comes in, and the applications show their metrics themselves.
     "local": ((MONITORING, "portal-frontend", "4400"), (MONITORING, "backstage-backend", "9464")),
     # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
     "*-aws": (*OWN_MESH, (f"{AUTOSCALING} external-secrets", "pod-identity", "80")),
     "*-gcp": (
         *PROVIDED_MESH,
+        ("load-balancer", "gateway", "8443 15021"),
         ("external-secrets", "metadata-server", "80"),
         ("external-secrets", "gke-metadata", "988"),
     ),

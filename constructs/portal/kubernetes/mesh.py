@@ -29,7 +29,8 @@ mesh."""
 
 GATEWAY_PORT: Final = 8443
 HEALTH_PORT: Final = 15021
-"""Where a load balancer asks the gateway whether it is ready, at /healthz/ready."""
+HEALTH_PATH: Final = "/healthz/ready"
+"""Where a load balancer asks the gateway whether it is ready."""
 
 PROXY_METRICS_PORT: Final = 15020
 """Metrics of a proxy merged with those of its application, which nothing encrypts: Prometheus is outside the mesh."""
@@ -223,8 +224,16 @@ def _service(ingress: Ingress | None) -> dict[str, Any]:
     """An internal load balancer where the cloud wants one; elsewhere the pods themselves are targets."""
     if ingress is None:
         return {"type": "ClusterIP"}
-    form = {"type": "LoadBalancer", "loadBalancerIP": ingress.address} if ingress.address else {"type": "ClusterIP"}
-    return {**form, "annotations": dict(ingress.service_annotations)}
+    annotations = dict(ingress.service_annotations)
+    if not ingress.address:
+        return {"type": "ClusterIP", "annotations": annotations}
+    return {
+        "type": "LoadBalancer",
+        "loadBalancerIP": ingress.address,
+        "annotations": annotations,
+        # Else a node would stand for the caller, and network policies could not tell who it is.
+        "externalTrafficPolicy": "Local",
+    }
 
 
 def mesh_values(*, layer: KubernetesLayer, cluster: Cluster, ingress: Ingress | None) -> dict[str, Any]:

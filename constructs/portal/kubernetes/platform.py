@@ -58,7 +58,7 @@ class Platform(Construct):
 
         # On a cluster that exists already nothing of the cluster goes when this stack does.
         drivers = (
-            PauseOnDestroy(self, "volumes-gone", controllers=cluster.ready, seconds=120).after if cluster.ready else ()
+            PauseOnDestroy(self, "volumes-gone", controllers=cluster.ready, seconds=180).after if cluster.ready else ()
         )
         namespaces = Namespaces(
             self,

@@ -11,6 +11,7 @@ from portal import backends
 from portal.azure import storage
 from portal.azure.cluster import Cluster
 from portal.azure.group import Group
+from portal.azure.ingress import gateway_ingress
 from portal.azure.keys import Keys
 from portal.azure.logs import Workspace
 from portal.azure.network import Network
@@ -152,7 +153,7 @@ class AzureEnvironment(PortalStack):
                 node_autoscaler=None,
                 secret_store=secrets.store,
                 metrics_store=metrics_store,
-                ingress=None,
+                ingress=gateway_ingress(cloud) if environment.mesh else None,
             ),
             layer=environment,
             versions=versions,

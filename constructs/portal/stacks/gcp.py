@@ -8,6 +8,7 @@ from constructs import Construct
 from portal import backends
 from portal.gcp import storage
 from portal.gcp.cluster import Cluster
+from portal.gcp.ingress import gateway_ingress
 from portal.gcp.keys import Keys
 from portal.gcp.logs import Logs
 from portal.gcp.mesh import ManagedMesh
@@ -118,7 +119,7 @@ class GcpEnvironment(PortalStack):
                 node_autoscaler=None,
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
-                ingress=None,
+                ingress=gateway_ingress(naming) if environment.mesh else None,
             ),
             layer=environment,
             versions=versions,
