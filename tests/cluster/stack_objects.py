@@ -60,4 +60,8 @@ def pod_of(each: Placed) -> Object | None:
     spec = each.spec["jobTemplate"]["spec"] if each.kind == "CronJob" else each.spec
     template = spec["template"]
     metadata = {**template.get("metadata", {}), "name": f"{each.name}-pod", "namespace": each.namespace}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    # What a StatefulSet adds to its pods: a volume for each of its claims.
+    claims = [claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates", ())]
+    volumes = [{"name": name, "persistentVolumeClaim": {"claimName": f"{name}-{each.name}-0"}} for name in claims]
+    pod = template["spec"] | {"volumes": [*template["spec"].get("volumes", ()), *volumes]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod}
