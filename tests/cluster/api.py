@@ -1,8 +1,9 @@
 """Puts objects before an API server and keeps what it says."""
 
 import json
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,9 @@ import kubernetes.client
 import kubernetes.config
 
 Object = Mapping[str, Any]
+
+CRDS = Path(__file__).parents[1] / "data/crds"
+PATIENCE_SECONDS = 30.0
 
 OWNER = "portal-acceptance"
 """Who the fields belong to, in server-side apply."""
@@ -103,6 +107,29 @@ class Api:
             response = self._client.call_api(*request, _request_timeout=30)
             text = response.read()  # type: ignore[no-untyped-call]
         return response.status, response.headers, text.decode()
+
+
+def define(api: Api) -> None:
+    """Makes all kinds of custom resources known."""
+    for file in sorted(CRDS.glob("*/*.json")):
+        definition = json.loads(file.read_text(encoding="utf-8"))
+        answer = api.apply(definition, dry_run=False)
+        assert answer.accepted, f"{file.name}: {answer.message}"
+        name = definition["metadata"]["name"]
+
+        def established(name: str = name) -> bool:
+            status = api.read(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").get("status", {})
+            return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or ())
+
+        wait(established, f"definition {name}")
+    api.forget_kinds()
+
+
+def wait(until: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not until():
+        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_SECONDS:.0f} s"
+        time.sleep(0.1)
 
 
 def _root(version: str) -> str:

@@ -5,7 +5,6 @@ server-side apply with unknown fields refused, which goes through schema, defaul
 """
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from copy import deepcopy
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from loadtest.autoscaling.quantity import exact
-from tests.cluster.api import Answer, Api, Object
+from tests.cluster.api import Answer, Api, Object, define, wait
 from tests.cluster.stack_objects import pod_of, provider_objects
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import Placed, placed
@@ -25,37 +24,17 @@ from tests.synthesized import SynthesizedStack
 
 pytestmark = pytest.mark.slow
 
-CRDS = Path(__file__).parents[1] / "data/crds"
 # Made for real, in this order: what admission asks for when it judges the rest.
 REAL = ("Namespace", "ServiceAccount", "PriorityClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 POLICIES = REAL[3:]
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
 def api(kubeconfig: Path) -> Api:
     """With the definitions of all custom resources."""
     found = Api(kubeconfig)
-    for file in sorted(CRDS.glob("*/*.json")):
-        definition = json.loads(file.read_text(encoding="utf-8"))
-        answer = found.apply(definition, dry_run=False)
-        assert answer.accepted, f"{file.name}: {answer.message}"
-        name = definition["metadata"]["name"]
-
-        def established(name: str = name) -> bool:
-            status = found.read(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").get("status", {})
-            return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or ())
-
-        wait(established, f"definition {name}")
-    found.forget_kinds()
+    define(found)
     return found
-
-
-def wait(until: Any, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not until():
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.1)
 
 
 @dataclass(frozen=True, kw_only=True)
