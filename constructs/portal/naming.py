@@ -31,6 +31,8 @@ class Kind(Enum):
 
     AWS_NAME = Limit(what="aws name", longest=64)
     """IAM roles have the least room of what AWS names here; EKS clusters, node groups and logs have more."""
+    AWS_LOAD_BALANCER = Limit(what="aws load balancer", longest=32)
+    """Application load balancers and target groups."""
     AWS_BUCKET = Limit(what="aws bucket", longest=63, unique_worldwide=True)
     GCP_NAME = Limit(what="gcp name", longest=40)
     """GKE clusters have the least room; networks, routers and keys have 63."""

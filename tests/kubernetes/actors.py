@@ -153,6 +153,11 @@ THIRD_PARTY = (
         labels={"name": "redis-operator"},
         more_labels=("redisOperator", "podLabels"),
     ),
+    ThirdParty(
+        name="target-controller",
+        release="aws-load-balancer-controller",
+        labels={"app.kubernetes.io/name": "aws-load-balancer-controller"},
+    ),
     ThirdParty(name="istiod", release="istiod", labels={"app": "istiod"}, ports={"http-monitoring": ("TCP", 15014)}),
     ThirdParty(
         name="istio-cni", release="cni", labels={"k8s-app": "istio-cni-node"}, ports={"metrics": ("TCP", 15014)}
@@ -281,6 +286,9 @@ def _load_balancer(cloud: str, network: IPv4Network) -> Outside:
     """Where requests and health checks come from: Google's front ends, or a subnet of the network."""
     if cloud == "azure":
         return Outside(address=str(regional_subnets(network).edge[5]))
+    if cloud == "aws":
+        # In the nodes' subnets, with addresses of its own.
+        return Outside(address=str(network[40]))
     return Outside(address="35.191.0.9")
 
 

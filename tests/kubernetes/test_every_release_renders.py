@@ -69,6 +69,10 @@ THIRD_PARTY_VALUES = {
     "velero: upgradeCRDs": (None, True, True),
     "velero: containerSecurityContext.allowPrivilegeEscalation": (None, False, False),
     "velero: metrics.serviceMonitor.autodetect": (None, False, False),
+    "aws-load-balancer-controller: enableServiceMutatorWebhook": (False, False, False),
+    "aws-load-balancer-controller: enableCertManager": (True, True, True),
+    "aws-load-balancer-controller: replicaCount": (1, 2, 2),
+    "aws-load-balancer-controller: securityContext.allowPrivilegeEscalation": (False, False, False),
     "base: defaultRevision": ("default",) * 3,
     "istiod: autoscaleMin": (1, 2, 2),
     "istiod: global.defaultPodDisruptionBudget.enabled": (False, True, True),
@@ -107,6 +111,7 @@ THIRD_PARTY_VALUES = {
 OF_SOME_CLOUDS: Mapping[str, set[str]] = {
     # On Google Cloud the control plane is Google's.
     "PodMonitor/istiod": {"aws", "azure"},
+    "TargetGroupBinding/gateway": {"aws"},
     "PodMonitor/istio-cni": {"aws", "azure"},
 }
 """Objects of own charts that only some clouds get, by kind and name, with those clouds."""

@@ -240,6 +240,7 @@ def services_with(ingress: Ingress | None) -> CloudServices:
         secret_store=None,
         metrics_store=None,
         ingress=ingress,
+        target_controller=None,
     )
 
 

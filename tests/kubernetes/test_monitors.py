@@ -14,6 +14,7 @@ STACK = "kube-prometheus-stack"
 
 MONITOR_VALUES = {
     # Release: the path of each switch, and that of the labels which go with it.
+    "aws-load-balancer-controller": [("serviceMonitor.enabled", "serviceMonitor.additionalLabels")],
     "cert-manager": [("prometheus.servicemonitor.enabled", "prometheus.servicemonitor.labels")],
     "cloudnative-pg": [("monitoring.podMonitorEnabled", "monitoring.podMonitorAdditionalLabels")],
     "cluster-autoscaler": [("serviceMonitor.enabled", "serviceMonitor.selector")],

@@ -45,7 +45,9 @@ ARCHIVE = "metrics-archive-query metrics-archive-store metrics-archive-compactor
 MONITORING = f"prometheus-operator kube-state-metrics prometheus alertmanager grafana blackbox-exporter {ARCHIVE}"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
 SECURITY = "cert-manager external-secrets"
-API_CLIENTS = f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero istiod istio-cni"
+API_CLIENTS = (
+    f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero istiod istio-cni target-controller"
+)
 
 MEMBERS = f"portal-frontend backstage-backend {REDIS} {SENTINEL}"
 """Pods that join the mesh, where there is one; the Redis operator is one, too."""
@@ -127,7 +129,14 @@ ALLOWED_ON: Mapping[str, Rows] = {
     # Without the mesh nobody comes in, and the applications show their metrics themselves.
     "local": ((MONITORING, "portal-frontend", "4400"), (MONITORING, "backstage-backend", "9464")),
     # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
-    "*-aws": (*OWN_MESH, (f"{AUTOSCALING} external-secrets", "pod-identity", "80")),
+    "*-aws": (
+        *OWN_MESH,
+        (f"{AUTOSCALING} external-secrets target-controller", "pod-identity", "80"),
+        # What comes from a node's address may be the load balancer, which lives among them.
+        ("load-balancer node webhook-caller", "gateway", "8443 15021"),
+        (UNPOLICED, "target-controller", "9443"),
+        (MONITORING, "target-controller", "8080 9443"),
+    ),
     "*-gcp": (
         *PROVIDED_MESH,
         ("load-balancer", "gateway", "8443 15021"),

@@ -58,6 +58,7 @@ KINDS_FROM = {
     "cert-manager.io": {"cert-manager"},
     "external-secrets.io": {"external-secrets"},
     "generators.external-secrets.io": {"external-secrets"},
+    "elbv2.k8s.aws": {"aws-load-balancer-controller"},
     "monitoring.coreos.com": {"prometheus-operator-crds"},
     # On Google Cloud its mesh brings them.
     "networking.istio.io": {"base", "istiod"},

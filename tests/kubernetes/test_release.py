@@ -39,7 +39,7 @@ EVERYWHERE = {
     "redis-operator",
 }
 ON_ONE_CLOUD: dict[str, set[str]] = {
-    "aws": {"cluster-autoscaler", "vpa"},
+    "aws": {"aws-load-balancer-controller", "cluster-autoscaler", "vpa"},
     "gcp": set(),
     "azure": set(),
     "local": {"vpa"},

@@ -120,6 +120,7 @@ class Cluster(Construct):
             tags=tags,
             after=[*before_nodes, *network.egress],
         )
+        self.security_group_id: str = cluster.vpc_config.cluster_security_group_id
         after_nodes = self._pod_addons(cluster, keys, nodes.groups)
         self.contract = contract.Cluster(
             name=name,

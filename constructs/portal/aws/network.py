@@ -68,6 +68,8 @@ class Network(Construct):
 
         ranges = zonal_subnets(cloud.network.cidr, cloud.zones)
         pod_ranges = pod_subnets(cloud.network.pod_cidr, cloud.zones)
+        self.vpc_id: str = vpc_id
+        self.node_cidrs = tuple(str(ranges[zone].nodes) for zone in cloud.zones)
         self.node_subnet_ids: list[str] = []
         self.pod_subnet_ids: dict[str, str] = {}
         self.egress: list[ITerraformDependable] = [to_internet]

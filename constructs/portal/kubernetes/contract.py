@@ -202,7 +202,8 @@ class Ingress:
     `service_annotations`, `address`: of the gateway's Service; with an address it is an internal load balancer, else
     the pods themselves are targets. `target_group`: ARN of the group that pods join on AWS. `client_cidrs`: where
     requests and health checks come from. `trusted_proxies`: how many proxies stand before the gateway and add to
-    X-Forwarded-For, so that the address before theirs is the client's. `ready`: what joins the pods.
+    X-Forwarded-For, so that the address before theirs is the client's. `namespace_labels`: what the gateway's namespace
+    has to carry. `ready`: what joins the pods.
     """
 
     client_cidrs: tuple[str, ...]
@@ -210,7 +211,18 @@ class Ingress:
     service_annotations: Mapping[str, str] = field(default_factory=dict)
     address: str | None = None
     target_group: str | None = None
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
     ready: tuple[ITerraformDependable, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetController:
+    """What the controller that joins pods to a load balancer has to know. `ready`: the rights of its account."""
+
+    cluster_name: str
+    region: str
+    network_id: str
+    ready: tuple[ITerraformDependable, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +233,7 @@ class CloudServices:
     `database_backups`, `cluster_backups`: None where the tier keeps no backups. `node_autoscaler`: None where nodes
     scale by themselves. `secret_store`: None where there is no cloud. `metrics_store`: None where metrics do not stay.
     `ingress`: None where no load balancer stands before the cluster: the gateway is then reached from inside alone.
+    `target_controller`: None where the cloud joins pods by itself.
     """
 
     volumes: VolumeClass | str | None
@@ -230,3 +243,4 @@ class CloudServices:
     secret_store: SecretStore | None
     metrics_store: MetricsStore | None
     ingress: Ingress | None
+    target_controller: TargetController | None

@@ -32,6 +32,7 @@ SECRETS = "external-secrets"
 BACKUP = "velero"
 MESH = "istio-system"
 INGRESS = "istio-ingress"
+LOAD_BALANCING = "load-balancing"
 
 MESH_MEMBER = {"sidecar.istio.io/inject": "true"}
 """Label of pods that join the mesh. Nobody joins by namespace: a pod that brings its own TLS stays as it is."""
@@ -49,6 +50,7 @@ def needed(cluster: Cluster, services: CloudServices, *, mesh: bool) -> tuple[st
         *([AUTOSCALING] if autoscalers else []),
         *([BACKUP] if services.cluster_backups else []),
         *([MESH, INGRESS] if mesh else []),
+        *([LOAD_BALANCING] if services.target_controller else []),
     )
 
 
@@ -58,6 +60,7 @@ def logging_in(services: CloudServices) -> frozenset[str]:
         AUTOSCALING: services.node_autoscaler,
         BACKUP: services.cluster_backups,
         SECRETS: services.secret_store,
+        LOAD_BALANCING: services.target_controller,
         MONITORING: services.metrics_store,
     }
     return frozenset(name for name, right in users.items() if right)
@@ -142,6 +145,12 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
         # The object store answers on the same port as the API server.
         flows=(traffic.DNS, traffic.API_SERVER, traffic.scraped(8085)),
     ),
+    LOAD_BALANCING: NamespaceSpec(
+        pod_security="restricted",
+        pods=10,
+        # The cloud's API answers on the same port as the API server.
+        flows=(traffic.DNS, traffic.API_SERVER, traffic.webhooks(9443), traffic.scraped(8080)),
+    ),
     MESH: NamespaceSpec(
         pod_security="restricted",
         pods=10,
@@ -178,7 +187,7 @@ class Namespaces(Construct):
     """Every namespace with its Pod Security level, its quota and its default deny.
 
     `names`: of all of them. `flows`: by name, what the environment allows beyond what each namespace always has.
-    `balanced`: those that may have one Service of type LoadBalancer.
+    `balanced`: those that may have one Service of type LoadBalancer. `own_labels`: by name, labels of that one alone.
     `ready`: by name, what a release in the namespace comes after.
 
     Deleting one deletes the volumes in it, so Terraform refuses to when `protected`.
@@ -194,6 +203,7 @@ class Namespaces(Construct):
         names: Sequence[str],
         flows: Mapping[str, Sequence[Flow]],
         balanced: Collection[str],
+        own_labels: Mapping[str, Mapping[str, str]],
         labels: Mapping[str, str],
         protected: bool,
         after: Sequence[ITerraformDependable],
@@ -206,7 +216,9 @@ class Namespaces(Construct):
             namespace = NamespaceV1(
                 self,
                 name,
-                metadata=NamespaceV1Metadata(name=name, labels={**labels, **pod_security_labels(spec.pod_security)}),
+                metadata=NamespaceV1Metadata(
+                    name=name, labels={**labels, **pod_security_labels(spec.pod_security), **own_labels.get(name, {})}
+                ),
                 lifecycle={"prevent_destroy": protected},
                 depends_on=list(after),
             )

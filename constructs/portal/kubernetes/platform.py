@@ -9,6 +9,7 @@ from portal.kubernetes import (
     autoscaling,
     backup,
     headroom,
+    load_balancing,
     mesh,
     metrics_archive,
     monitoring,
@@ -67,6 +68,7 @@ class Platform(Construct):
             flows=_flows(cluster, services, layer),
             # Elsewhere what costs money or has an address is Terraform's.
             balanced=[ns.INGRESS] if services.ingress and services.ingress.address else [],
+            own_labels={ns.INGRESS: services.ingress.namespace_labels} if services.ingress else {},
             labels=labels,
             protected=layer.protected,
             after=drivers,
@@ -100,7 +102,8 @@ class Platform(Construct):
         pod_autoscaler = autoscaling.install_pod_autoscaler(install, after=[prometheus])
         database_operator = postgres.install_operator(install, certificates=certificates, after=[prometheus])
         # Members start in the mesh, and leave before it does.
-        members = mesh.install_mesh(install, certificates=certificates, after=[policies, prometheus])
+        joined = load_balancing.install_target_controller(install, after=[policies, monitored, certificates])
+        members = mesh.install_mesh(install, certificates=certificates, after=[policies, prometheus, *joined])
         cache_operator = redis.install_operator(install, after=[policies, *members])
 
         operators = install.pause_on_destroy(

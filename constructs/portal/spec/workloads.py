@@ -160,6 +160,7 @@ class Backup(Spec):
 
 ChartName = Literal[
     "alerts",
+    "aws-load-balancer-controller",
     "base",
     "cert-manager",
     "cloudnative-pg",

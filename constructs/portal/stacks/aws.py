@@ -5,12 +5,14 @@ from constructs import Construct
 
 from portal import backends
 from portal.aws import storage
+from portal.aws.boundary import bound
 from portal.aws.cluster import Cluster
 from portal.aws.keys import Keys
+from portal.aws.load_balancer import LoadBalancer, TargetController
 from portal.aws.network import Network
 from portal.aws.scaling import NodeAutoscaler
 from portal.aws.secrets import SecretReader
-from portal.kubernetes import autoscaling, backup, metrics_archive, postgres, security
+from portal.kubernetes import autoscaling, backup, load_balancing, metrics_archive, postgres, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -119,6 +121,28 @@ class AwsEnvironment(PortalStack):
             cluster_name=cluster.contract.name,
             user=security.SECRETS_SERVICE_ACCOUNT,
         )
+        balancer, target_controller = None, None
+        if environment.mesh:
+            balancer = LoadBalancer(
+                self,
+                "load-balancer",
+                naming=naming,
+                network=network,
+                cluster=cluster,
+                cloud=cloud,
+                domain=environment.portal.domain,
+                protected=environment.protected,
+            )
+            target_controller = TargetController(
+                self,
+                "target-controller",
+                naming=naming,
+                network=network,
+                cluster_name=cluster.contract.name,
+                region=cloud.region,
+                target_group_arn=balancer.target_group_arn,
+                user=load_balancing.SERVICE_ACCOUNT,
+            ).contract
         Platform(
             self,
             "platform",
@@ -130,9 +154,11 @@ class AwsEnvironment(PortalStack):
                 node_autoscaler=node_autoscaler.contract,
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
-                ingress=None,
+                ingress=balancer.ingress if balancer else None,
+                target_controller=target_controller,
             ),
             layer=environment,
             versions=versions,
             labels=labels,
         )
+        bound(self, account=cloud.account)

@@ -154,6 +154,7 @@ class AzureEnvironment(PortalStack):
                 secret_store=secrets.store,
                 metrics_store=metrics_store,
                 ingress=gateway_ingress(cloud) if environment.mesh else None,
+                target_controller=None,
             ),
             layer=environment,
             versions=versions,

@@ -120,6 +120,7 @@ class GcpEnvironment(PortalStack):
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
                 ingress=gateway_ingress(naming) if environment.mesh else None,
+                target_controller=None,
             ),
             layer=environment,
             versions=versions,

@@ -38,6 +38,7 @@ class LocalStack(PortalStack):
                 secret_store=None,
                 metrics_store=None,
                 ingress=None,
+                target_controller=None,
             ),
             layer=environment,
             versions=versions,

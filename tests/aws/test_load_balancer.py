@@ -1,0 +1,126 @@
+"""The load balancer: who reaches it, whom it reaches, and that pods join it by nobody's back."""
+
+import pytest
+
+from portal.aws.load_balancer import DEREGISTRATION_SECONDS, may_join
+from portal.spec.loader import Environments
+from tests.aws.policies import statements
+from tests.conftest import StackOf
+from tests.kubernetes.rendered import namespaces, placed
+
+STACKS = ("dev-aws", "staging-aws", "prod-aws")
+each_stack = pytest.mark.parametrize("name", STACKS)
+
+CLUSTER_GROUP = "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}"
+
+
+@each_stack
+def test_it_is_inside_the_network_and_nothing_of_it_is_open_to_everybody(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    assert synthesized.one("aws_lb")["internal"] is True
+    for rule in synthesized.all("aws_vpc_security_group_ingress_rule"):
+        assert not str(rule.get("cidr_ipv4")).endswith("/0"), rule.address
+
+
+@each_stack
+def test_it_reaches_the_gateways_ports_and_pods_admit_it_there_alone(
+    stack: StackOf, environments: Environments, name: str
+) -> None:
+    synthesized = stack(name)
+    group = synthesized.one("aws_security_group", "load-balancer_group")
+    out = synthesized.referring_to(group, "aws_vpc_security_group_egress_rule")
+    assert {(r["from_port"], r["to_port"]) for r in out} == {(8443, 8443), (15021, 15021)}
+    ingress = synthesized.referring_to(group, "aws_vpc_security_group_ingress_rule")
+    at_pods = [r for r in ingress if r["security_group_id"] != f"${{{group.address}.id}}"]
+    assert {(r["from_port"], r["to_port"]) for r in at_pods} == {(8443, 8443), (15021, 15021)}
+    for rule in at_pods:
+        assert rule["referenced_security_group_id"] == f"${{{group.address}.id}}"
+        assert "aws_eks_cluster.cluster" in synthesized.references(rule)
+    at_balancer = {(r["from_port"], r["cidr_ipv4"]) for r in ingress if r not in at_pods}
+    network = str(environments.tiers[name.partition("-")[0]].clouds.aws.network.cidr)
+    assert at_balancer == {(80, network), (443, network)}
+
+
+@each_stack
+def test_the_gateways_pods_are_its_targets_on_the_port_where_they_listen(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    target = synthesized.one("aws_lb_target_group")
+    ports = {port["name"]: port["port"] for port in synthesized.values("gateway")["service"]["ports"]}
+    assert (target["target_type"], target["protocol"], target["port"]) == ("ip", "HTTPS", ports["https"])
+    assert (target["health_check"]["port"], target["health_check"]["path"]) == (
+        str(ports["status-port"]),
+        "/healthz/ready",
+    )
+    (binding,) = placed(synthesized, "TargetGroupBinding")
+    assert binding.spec["serviceRef"] == {"name": "gateway", "port": ports["https"]}
+    assert binding.spec["targetType"] == "ip"
+    # With it the controller would edit security groups behind Terraform.
+    assert "networking" not in binding.spec
+    assert synthesized.values("mesh")["targetGroup"] == f"<{target.address}.arn>"
+
+
+@each_stack
+def test_a_rollout_loses_no_request(stack: StackOf, name: str) -> None:
+    """A pod is ready when the load balancer sends to it, and stays until it sends no more."""
+    synthesized = stack(name)
+    assert namespaces(synthesized)["istio-ingress"]["elbv2.k8s.aws/pod-readiness-gate-inject"] == "enabled"
+    grace = synthesized.values("gateway")["terminationGracePeriodSeconds"]
+    assert int(synthesized.one("aws_lb_target_group")["deregistration_delay"]) == DEREGISTRATION_SECONDS < grace
+
+
+@each_stack
+def test_plain_requests_are_sent_to_https_which_speaks_nothing_older_than_tls_1_2(stack: StackOf, name: str) -> None:
+    listeners = {listener["port"]: listener for listener in stack(name).all("aws_lb_listener")}
+    assert listeners[443]["ssl_policy"].startswith("ELBSecurityPolicy-TLS13-1-2")
+    (redirect,) = listeners[80]["default_action"]
+    assert redirect["redirect"] == {"port": "443", "protocol": "HTTPS", "status_code": "HTTP_301"}
+    assert stack(name).one("aws_lb")["drop_invalid_header_fields"] is True
+
+
+@each_stack
+def test_the_certificate_is_proved_in_the_zone_of_the_portals_name(
+    stack: StackOf, environments: Environments, name: str
+) -> None:
+    synthesized = stack(name)
+    domain = environments.tiers[name.partition("-")[0]].portal.domain
+    (zone,) = (z for z in synthesized.data_sources.values() if z.type == "aws_route53_zone")
+    assert (zone["name"], zone["private_zone"]) == (domain, False)
+    assert synthesized.one("aws_acm_certificate")["domain_name"] == domain
+    for record in synthesized.all("aws_route53_record"):
+        assert zone.address in synthesized.references(record)
+    https = synthesized.one("aws_lb_listener", "load-balancer_https")
+    assert "aws_acm_certificate_validation.load-balancer_certificate-proved" in synthesized.references(https)
+
+
+@each_stack
+def test_the_controller_may_join_pods_to_this_group_and_change_nothing_else(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    policy = synthesized.one("aws_iam_role_policy", "target-controller_role_rights")
+    writing = [s for s in statements(policy["policy"]) if not all("Describe" in action for action in s["Action"])]
+    assert [s["Resource"] for s in writing] == ["aws_lb_target_group.load-balancer_gateway.arn"]
+    (association,) = (
+        a
+        for a in synthesized.all("aws_eks_pod_identity_association")
+        if a["service_account"] == "aws-load-balancer-controller"
+    )
+    assert association["namespace"] == "load-balancing"
+
+
+def test_everything_that_is_not_narrowed_to_the_group_only_reads() -> None:
+    for statement in may_join("arn:x"):
+        if statement["Resource"] == "*":
+            assert all(action.partition(":")[2].startswith("Describe") for action in statement["Action"])
+
+
+@each_stack
+def test_pods_leave_the_group_before_the_controller_goes(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    pause = synthesized.one("time_sleep", "platform_targets-gone")
+    assert int(pause["destroy_duration"].removesuffix("s")) >= 30
+    assert pause.address in synthesized.comes_after(synthesized.releases["mesh"])
+    assert synthesized.releases["aws-load-balancer-controller"].address in synthesized.references(pause)
+
+
+@pytest.mark.parametrize(("name", "protected"), [("dev-aws", False), ("staging-aws", True), ("prod-aws", True)])
+def test_it_is_kept_where_the_environment_is_protected(stack: StackOf, name: str, protected: bool) -> None:
+    assert stack(name).one("aws_lb")["enable_deletion_protection"] is protected
