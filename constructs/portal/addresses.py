@@ -16,11 +16,15 @@ LEDGER = ROOT / "tests" / "addresses"
 STATEFUL_TYPES = frozenset(
     {
         "aws_cloudwatch_log_group",
+        "aws_db_instance",
         "aws_ecr_repository",
+        "aws_efs_file_system",
         "aws_eks_cluster",
+        "aws_elasticache_replication_group",
         "aws_kms_key",
         "aws_route53_zone",
         "aws_s3_bucket",
+        "aws_secretsmanager_secret",
         "azurerm_disk_encryption_set",
         "azurerm_key_vault",
         "azurerm_key_vault_key",

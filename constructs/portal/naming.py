@@ -34,6 +34,7 @@ class Kind(Enum):
     AWS_LOAD_BALANCER = Limit(what="aws load balancer", longest=32)
     """Application load balancers and target groups."""
     AWS_BUCKET = Limit(what="aws bucket", longest=63, unique_worldwide=True)
+    AWS_CACHE = Limit(what="aws cache", longest=40)
     GCP_NAME = Limit(what="gcp name", longest=40)
     """GKE clusters have the least room; networks, routers and keys have 63."""
     GCP_ACCOUNT = Limit(what="gcp account", longest=30)

@@ -21,12 +21,15 @@ from portal.synthesis import ROOT
 Object = dict[str, Any]
 
 KNOWN_AFTER_APPLY = {
+    "address": "store.example.com",
     "arn": "arn:aws:elasticloadbalancing:eu-west-1:111111111111:targetgroup/portal/0123456789abcdef",
     "client_id": "00000000-0000-0000-0000-00000000000c",
+    "configuration_endpoint_address": "store.example.com",
     "email": "portal@example-portal.iam.gserviceaccount.com",
     "endpoint": "store.example.com",
     "id": "portal",
     "name": "portal",
+    "secret_arn": "arn:aws:secretsmanager:eu-west-1:111111111111:secret:portal",
     "vault_uri": "https://portal.vault.azure.net/",
 }
 """For each attribute of a resource that values refer to: a value of the form that it will have."""

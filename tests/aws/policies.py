@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 KEY = re.compile(r'("(?:[^"\\]|\\.)*")\s*=\s*')
-REFERENCE = re.compile(r"(?<=[\[:,\s])((?:data\.)?aws_[\w.-]+)")
+REFERENCE = re.compile(r"(?<=[\[:,\s])((?:data\.)?aws_[\w.-]+(?:\[\d+\][\w.]*)*)")
 
 
 def document(policy: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.conftest import StackOf
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
 
 BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
-AFTER_NODES = ("coredns", "aws-ebs-csi-driver", "metrics-server", "snapshot-controller")
+AFTER_NODES = ("coredns", "aws-ebs-csi-driver", "aws-efs-csi-driver", "metrics-server", "snapshot-controller")
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -108,12 +108,16 @@ def test_addons_get_their_rights_through_the_account_that_they_run_as(stack: Sta
         if addon.get("pod_identity_association")
     }
     # The names that each addon's own manifest gives to its service account.
-    assert accounts == {"vpc-cni": "aws-node", "aws-ebs-csi-driver": "ebs-csi-controller-sa"}
+    assert accounts == {
+        "vpc-cni": "aws-node",
+        "aws-ebs-csi-driver": "ebs-csi-controller-sa",
+        "aws-efs-csi-driver": "efs-csi-controller-sa",
+    }
 
 
 def test_data_volumes_are_encrypted_with_the_data_key(stack: StackOf) -> None:
     prod = stack("prod-aws")
-    fast = prod.one("kubernetes_storage_class_v1")
+    fast = prod.one("kubernetes_storage_class_v1", "platform_fast-ssd")
     assert fast["storage_provisioner"] == "ebs.csi.aws.com"
     assert fast["parameters"]["encrypted"] == "true"
     assert fast["parameters"]["kmsKeyId"] == "${aws_kms_key.keys_data.arn}"
@@ -133,8 +137,10 @@ def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
 
 
 def test_each_zones_pods_get_that_zones_subnet(stack: StackOf) -> None:
-    values = pod_networking(region="eu-west-1", subnet_ids={"eu-west-1a": "subnet-1"}, security_group_id="sg-1")
-    assert values["eniConfig"]["subnets"] == {"eu-west-1a": {"id": "subnet-1", "securityGroups": ["sg-1"]}}
+    values = pod_networking(
+        region="eu-west-1", subnet_ids={"eu-west-1a": "subnet-1"}, security_group_ids=["sg-1", "sg-2"]
+    )
+    assert values["eniConfig"]["subnets"] == {"eu-west-1a": {"id": "subnet-1", "securityGroups": ["sg-1", "sg-2"]}}
     assert values["env"]["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] == "true", "or pods use up the nodes' addresses"
     assert values["env"]["ENI_CONFIG_LABEL_DEF"] == "topology.kubernetes.io/zone", "or the names do not match"
     assert values["enableNetworkPolicy"] == "true", "or every NetworkPolicy is ignored"

@@ -16,7 +16,8 @@ ACCOUNT = "123456789012"
 def test_keys_rotate_and_are_kept_where_data_is_protected(stack: StackOf, name: str, days: int, kept: bool) -> None:
     keys = stack(name).all("aws_kms_key")
     shared = [key.address for key in keys if key.address.startswith("aws_kms_key.keys_")]
-    assert shared == [f"aws_kms_key.keys_{purpose}" for purpose in ("cluster", "data", "logs")]
+    copies = ("copies",) if name == "prod-aws" else ()
+    assert shared == [f"aws_kms_key.keys_{purpose}" for purpose in ("cluster", *copies, "data", "logs", "messages")]
     for key in keys:
         assert key["enable_key_rotation"] is True
         assert key["deletion_window_in_days"] == days
@@ -30,13 +31,16 @@ def test_each_key_lets_in_its_users_and_nobody_else(stack: StackOf) -> None:
     prod = stack("prod-aws")
     users = {
         purpose: set(re.findall(r'"Sid" = "(\w+)"', prod.one("aws_kms_key", f"keys_{purpose}")["policy"]))
-        for purpose in ("cluster", "data", "logs")
+        for purpose in ("cluster", "copies", "data", "logs", "messages")
     }
     # EKS uses the key of the cluster with grants that the account's IAM allows.
     assert users == {
         "cluster": {"AccountAdministers"},
         "data": {"AccountAdministers", "UsedThroughService"},
+        # Replication uses it with rights of the account's own roles.
+        "copies": {"AccountAdministers"},
         "logs": {"AccountAdministers", "LogsEncrypt"},
+        "messages": {"AccountAdministers", "AlarmsEncrypt"},
     }
     assert '"kms:ViaService" = "ec2.eu-west-1.amazonaws.com"' in prod.one("aws_kms_key", "keys_data")["policy"]
 
@@ -48,7 +52,25 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
     }
     assert users["aws_kms_key.keys_cluster"] == {"aws_eks_cluster"}
     assert users["aws_kms_key.keys_logs"] == {"aws_cloudwatch_log_group"}
+    assert users["aws_kms_key.keys_messages"] == {
+        "aws_iam_role_policy",
+        "aws_scheduler_schedule",
+        "aws_sns_topic",
+        "aws_sqs_queue",
+    }
+    assert users["aws_kms_key.keys_copies"] == {
+        "aws_db_instance_automated_backups_replication",
+        "aws_iam_role_policy",
+        "aws_s3_bucket_replication_configuration",
+        "aws_s3_bucket_server_side_encryption_configuration",
+        "aws_secretsmanager_secret",
+    }
     assert users["aws_kms_key.keys_data"] == {
+        "aws_db_instance",
+        "aws_efs_file_system",
+        "aws_elasticache_replication_group",
+        "aws_lambda_function",
+        "aws_secretsmanager_secret",
         "aws_iam_role_policy",
         "aws_launch_template",
         "kubernetes_storage_class_v1",

@@ -3,17 +3,18 @@
 import re
 from typing import Any
 
-from portal.aws.secrets import may_read
+from portal.aws.secrets import may_read, secret_arns
 from tests.conftest import StackOf
 
 
 def test_only_names_of_this_environment_may_be_read() -> None:
-    reads, decrypts = may_read("portal-prod-", account="333333333333", region="eu-west-1")
-    names = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:portal-prod-*"
-    assert reads["Resource"] == names
+    names = secret_arns("portal-prod-", account="333333333333", region="eu-west-1")
+    assert names == "arn:aws:secretsmanager:eu-west-1:333333333333:secret:portal-prod-*"
+    reads, decrypts = may_read([names], "333333333333", "eu-west-1")
+    assert reads["Resource"] == [names]
     assert not any(re.search(r"Put|Create|Update|Delete|List|\*", action) for action in reads["Action"])
     condition: dict[str, Any] = decrypts["Condition"]
-    assert condition["StringLike"] == {"kms:EncryptionContext:SecretARN": names}
+    assert condition["StringLike"] == {"kms:EncryptionContext:SecretARN": [names]}
     assert condition["StringEquals"] == {"kms:ViaService": "secretsmanager.eu-west-1.amazonaws.com"}
 
 

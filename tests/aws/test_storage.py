@@ -46,6 +46,17 @@ def test_the_bucket_is_private_versioned_and_encrypted_by_a_key_of_its_own(
 
 
 @each_store
+def test_every_request_is_written_down(stack: StackOf, name: str, store: str) -> None:
+    synthesized = stack(name)
+    (logging,) = synthesized.referring_to(synthesized.one("aws_s3_bucket", store), "aws_s3_bucket_logging")
+    log = synthesized.one("aws_s3_bucket", "access-logs")
+    assert logging["target_bucket"] == log["bucket"]
+    (policy,) = synthesized.referring_to(log, "aws_s3_bucket_policy")
+    assert policy.address in synthesized.references(logging), "S3 refuses a target that does not let it in"
+    assert '"logging.s3.amazonaws.com"' in policy["policy"]
+
+
+@each_store
 def test_nothing_expires_by_age_but_what_was_deleted(stack: StackOf, name: str, store: str) -> None:
     """So every object outlives the retention of whoever wrote it, and its deletion by two weeks."""
     synthesized = stack(name)

@@ -28,6 +28,7 @@ CHARTS = (
     "credentials",
     "dashboards",
     "internal-ca",
+    "managed-stores",
     "metrics-archive",
     "portal",
     "postgres-cluster",

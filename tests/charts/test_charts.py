@@ -178,19 +178,29 @@ def test_the_portal_uses_what_the_data_charts_make(size: str) -> None:
     values = example("portal", size)
     redis, postgres = rendered("redis-failover", size), rendered("postgres-cluster", size)
 
-    assert values["cache"]["secret"] == example("redis-failover", size)["secret"]
+    cache = values["caches"]["portal"]
+    password = example("redis-failover", size)["secret"]
+    assert cache["password"] == {"secret": password["name"], "key": password["key"]}
     replication = redis.one("RedisReplication")["metadata"]["name"]
-    assert values["cache"]["host"] == f"{replication}-master"
-    assert values["cache"]["app"] == replication
+    assert (cache["host"], cache["app"]) == (f"{replication}-master", replication)
 
     cluster = postgres.one("Cluster")["metadata"]["name"]
     poolers = [pooler["metadata"]["name"] for pooler in postgres.all("Pooler")]
-    assert values["database"] == {
-        "cluster": cluster,
-        "host": poolers[0] if poolers else f"{cluster}-rw",
-        "secret": f"{cluster}-app",
-        "caSecret": f"{cluster}-ca",
-    }
+    database = values["databases"]["portal"]
+    initial = postgres.one("Cluster")["spec"]["bootstrap"]
+    initial = initial.get("initdb") or initial["recovery"]
+    assert (database["name"], database["user"]) == (initial["database"], initial["owner"])
+    assert database["host"] == (poolers[0] if poolers else f"{cluster}-rw")
+    assert database["cluster"] == cluster
+    assert database["password"] == {"secret": f"{cluster}-app", "key": "password"}
+
+
+def test_backstages_database_inside_the_cluster_is_its_own_on_the_same_server() -> None:
+    database = rendered("postgres-cluster", "dev").one("Database")["spec"]
+    backstage = example("portal", "dev")["databases"]["backstage"]
+    assert (database["name"], database["owner"]) == (backstage["name"], backstage["user"])
+    assert database["databaseReclaimPolicy"] == "retain"
+    assert backstage["name"] != example("portal", "dev")["databases"]["portal"]["name"]
 
 
 @each_size

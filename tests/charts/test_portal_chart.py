@@ -123,7 +123,9 @@ def test_pods_pass_the_restricted_level(app: str, size: str) -> None:
     assert spec["securityContext"]["runAsUser"] > 0
     assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-    assert all(volume.keys() & {"emptyDir", "configMap", "secret"} for volume in spec["volumes"])
+    assert all(
+        volume.keys() & {"emptyDir", "configMap", "persistentVolumeClaim", "secret"} for volume in spec["volumes"]
+    )
     for each in (*spec.get("initContainers", ()), *spec["containers"]):
         assert each["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -220,9 +222,9 @@ def test_every_variable_of_the_configuration_is_set() -> None:
         if "valueFrom" in entry
     }
     assert wanted == secrets.keys()
-    assert secrets["POSTGRES_PASSWORD"] == ("postgres-cluster-app", "password")
-    assert secrets["POSTGRES_DATABASE"] == ("postgres-cluster-app", "dbname")
-    assert secrets["REDIS_PASSWORD"] == ("redis-failover", "password")
+    assert secrets["PORTAL_DATABASE_PASSWORD"] == ("postgres-cluster-app", "password")
+    assert secrets["BACKSTAGE_CACHE_PASSWORD"] == ("backstage-cache", "password")
+    assert "BACKSTAGE_DATABASE_PASSWORD" not in secrets, "it logs in by identity"
     assert secrets["SIGN_IN_CLIENT_SECRET"] == ("sign-in", "client-secret")
     assert secrets["SESSION_SECRET"] == ("portal-session", "secret")
     assert secrets["API_TOKEN_LOAD_TEST"] == ("api-token-load-test", "token")
@@ -286,11 +288,42 @@ def test_the_backend_keeps_all_plugins_in_one_database_over_verified_tls() -> No
         True,
     )
 
-    file = database["connection"]["ssl"]["ca"]["$file"]
-    (mount,) = [m for m in container(portal("prod"), BACKEND)["volumeMounts"] if file.startswith(m["mountPath"] + "/")]
+    for size, source in (("dev", "secret"), ("prod", "configMap")):
+        file = app_config(portal(size))[1]["backend"]["database"]["connection"]["ssl"]["ca"]["$file"]
+        mounts = container(portal(size), BACKEND)["volumeMounts"]
+        (mount,) = [m for m in mounts if file.startswith(m["mountPath"] + "/")]
+        (volume,) = [v for v in pod(portal(size), BACKEND)["volumes"] if v["name"] == mount["name"]]
+        assert source in volume, "inside the cluster the operator's authority, outside the cloud's"
+    assert "BEGIN CERTIFICATE" in portal("prod").one("ConfigMap", volume["configMap"]["name"])["data"]["ca.crt"]
+
+
+def test_a_managed_database_is_entered_by_identity_and_a_managed_cache_as_a_cluster_over_tls() -> None:
+    backend = app_config(portal("prod"))[1]["backend"]
+    connection = backend["database"]["connection"]
+    assert (connection["type"], connection["region"], connection["port"]) == ("rds", "eu-west-1", 5432)
+    assert "password" not in connection
+    cluster = backend["cache"]["redis"]["cluster"]
+    assert cluster["rootNodes"] == [{"url": "rediss://clustercfg.portal-prod.abc.euw1.cache.amazonaws.com:6379"}]
+    assert cluster["defaults"]["socket"] == {"tls": True}
+    assert cluster["defaults"]["password"] == "${BACKSTAGE_CACHE_PASSWORD}"
+
+
+def test_the_portals_own_plugins_have_stores_of_their_own() -> None:
+    config = app_config(portal("prod"))[1]
+    assert config["portal"]["database"]["connection"]["database"] == "idp_portal"
+    assert config["portal"]["cache"]["connection"].endswith("@redis-failover-master:6379")
+
+
+def test_replicas_share_one_folder_of_techdocs_that_outlives_them() -> None:
+    techdocs = app_config(portal("prod"))[1]["techdocs"]
+    folder = techdocs["publisher"]["local"]["publishDirectory"]
+    (mount,) = [m for m in container(portal("prod"), BACKEND)["volumeMounts"] if m["mountPath"] == folder]
     (volume,) = [v for v in pod(portal("prod"), BACKEND)["volumes"] if v["name"] == mount["name"]]
-    assert volume["secret"]["secretName"] == "postgres-cluster-ca"
-    assert [f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]] == [file]
+    claim = portal("prod").one("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"])
+    persistent = portal("prod").one("PersistentVolume", claim["spec"]["volumeName"])
+    assert persistent["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
+    assert persistent["spec"]["accessModes"] == claim["spec"]["accessModes"] == ["ReadWriteMany"]
+    assert "techdocs" not in app_config(portal("dev"))[1]
 
 
 def test_the_backend_listens_where_its_service_sends_and_answers_for_the_domain() -> None:
@@ -303,7 +336,7 @@ def test_the_backend_listens_where_its_service_sends_and_answers_for_the_domain(
     ("path", "value", "restarts"),
     [
         ("domain", "portal.example.org", True),
-        ("cache.host", "other-master", True),
+        ("caches.portal.host", "other-master", True),
         ("shutdown.backendDelaySeconds", 6, True),
         ("network.backendToInternet", False, False),
         ("frontend.resources.cpu", "1", False),
@@ -348,6 +381,10 @@ STORES = {
     ("egress", "postgres-cluster", "TCP/5432"),
     ("egress", "redis-failover", "TCP/6379"),
 }
+OUTSIDE = {
+    *(("egress", cidr, f"TCP/{port}") for cidr in ("10.30.48.0/24", "10.30.49.0/24") for port in (5432, 6379)),
+    ("egress", "169.254.170.23/32", "TCP/80"),
+}
 INTERNET = {
     ("egress", "0.0.0.0/0 -10.0.0.0/8 -100.64.0.0/10 -169.254.0.0/16 -172.16.0.0/12 -192.168.0.0/16", "TCP/443"),
 }
@@ -384,7 +421,7 @@ def test_the_backend_talks_to_the_frontend_prometheus_its_stores_and_resolvers_o
     own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
     metrics, merged = (("ingress", "namespace monitoring", f"TCP/{port}") for port in (9464, 15020))
     assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own | {metrics}
-    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | OTHER_DNS | INTERNET
+    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | OTHER_DNS | INTERNET | OUTSIDE
 
 
 @each_app

@@ -34,7 +34,9 @@ def of_template(each: Placed) -> list[Actor]:
         if "name" in port
     }
     labels = template["metadata"].get("labels", {})
-    return [Actor(name=each.name, namespace=each.namespace, labels=labels, ports=ports)]
+    # A Job's own name ends in a hash of what it runs.
+    name = labels["app"] if each.kind == "Job" and "app" in labels else each.name
+    return [Actor(name=name, namespace=each.namespace, labels=labels, ports=ports)]
 
 
 def of_postgres(each: Placed) -> list[Actor]:
@@ -91,6 +93,7 @@ RUN_NONE = {
     "ClusterIssuer",
     "ClusterSecretStore",
     "ConfigMap",
+    "Database",
     "DestinationRule",
     "ExternalSecret",
     "Gateway",
@@ -99,6 +102,8 @@ RUN_NONE = {
     "NetworkPolicy",
     "ObjectStore",
     "PeerAuthentication",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
     "Password",
     "PodDisruptionBudget",
     "PodMonitor",
@@ -262,6 +267,9 @@ def ends(stack: SynthesizedStack, environments: Environments) -> Ends:
         nodes, pods_range = network.cidr, network.pod_cidr
     else:
         nodes, pods_range = IPv4Network("172.18.0.0/16"), IPv4Network("10.244.0.0/16")
+    # Where the subnets of data are, if a store is outside the cluster.
+    data = [cidr for database in stack.values("portal")["databases"].values() for cidr in database["cidrs"]]
+    stores = {"managed-store": Outside(address=str(IPv4Network(data[0])[9]))} if data else {}
     inside = {
         actor.name: Pod(
             namespace=actor.namespace, labels=actor.labels, address=str(pods_range[10 + number]), ports=actor.ports
@@ -278,7 +286,7 @@ def ends(stack: SynthesizedStack, environments: Environments) -> Ends:
             "load-balancer": _load_balancer(cloud, nodes),
             "webhook-caller": _webhook_caller(cloud, nodes, pods_range),
         },
-        targets={**inside, **node, **AROUND, "api-server": api_server},
+        targets={**inside, **node, **AROUND, **stores, "api-server": api_server},
     )
 
 

@@ -70,7 +70,7 @@ def test_snapshots_are_made_by_the_driver_of_the_data_volumes(stack: StackOf, na
     (made,) = values["extraObjects"]
     assert values["configuration"]["features"] == "EnableCSI"
     assert made["driver"] == SNAPSHOT_DRIVERS[name.rpartition("-")[2]]
-    assert made["driver"] == synthesized.one("kubernetes_storage_class_v1")["storage_provisioner"]
+    assert made["driver"] == synthesized.one("kubernetes_storage_class_v1", "platform_fast-ssd")["storage_provisioner"]
     assert made["metadata"]["labels"] == {"velero.io/csi-volumesnapshot-class": "true"}
     (finding,) = conforms(json.dumps(made))
     assert finding["status"] == "statusValid", finding

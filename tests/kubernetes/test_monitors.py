@@ -47,6 +47,7 @@ UNWATCHED = {
     "credentials": "starts no pod",
     "dashboards": "starts no pod",
     "internal-ca": "starts no pod",
+    "managed-stores": "starts a Job at each change; a release that hangs says so",
     "prometheus-operator-crds": "starts no pod",
     "plugin-barman-cloud": "its metrics come from the database's instances",
 }

@@ -49,6 +49,8 @@ API_CLIENTS = (
     f"{POSTGRES} {POOLER} {OPERATORS} {SECURITY} {AUTOSCALING} {MONITORING} velero istiod istio-cni target-controller"
 )
 
+GRANTS = "backstage-db-grants"
+
 MEMBERS = f"portal-frontend backstage-backend {REDIS} {SENTINEL}"
 """Pods that join the mesh, where there is one; the Redis operator is one, too."""
 
@@ -123,6 +125,18 @@ OWN_MESH: Rows = (
 PROVIDED_MESH: Rows = ((PROXIES, f"{OUTSIDE} {LINK_LOCAL} api-server", "443"),)
 """Its control plane is Google's, at addresses that are not known in advance."""
 
+MANAGED: Rows = (
+    # Backstage's stores outside the cluster, by the backend's identity; a Job gives its user the rights.
+    ("backstage-backend", "managed-store", "5432 6379"),
+    ("backstage-backend", "pod-identity", "80"),
+    (GRANTS, "managed-store", "5432"),
+    (GRANTS, "kube-dns node-dns metadata-server", "53 53/UDP"),
+    # Whoever may call services anywhere on their ports.
+    (API_CLIENTS, "managed-store", "443 6443"),
+    (UNPOLICED, "managed-store", "any"),
+    (MONITORING, "managed-store", "9100 10250"),
+)
+
 ALLOWED_ON: Mapping[str, Rows] = {
     "*-*": WITH_MESH,
     "*-azure": (*OWN_MESH, ("load-balancer", "gateway", "8443 15021")),
@@ -143,8 +157,8 @@ ALLOWED_ON: Mapping[str, Rows] = {
         ("external-secrets", "metadata-server", "80"),
         ("external-secrets", "gke-metadata", "988"),
     ),
-    "staging-aws": ((BACKED_UP, "pod-identity", "80"),),
-    "prod-aws": ((BACKED_UP, "pod-identity", "80"),),
+    "staging-aws": (*MANAGED, (BACKED_UP, "pod-identity", "80")),
+    "prod-aws": (*MANAGED, (BACKED_UP, "pod-identity", "80")),
     # Prometheus's sidecars and the archive, where metrics stay.
     "prod-aws*": ((MONITORING, "pod-identity", "80"),),
     "prod-gcp*": ((MONITORING, "metadata-server", "80"), (MONITORING, "gke-metadata", "988")),

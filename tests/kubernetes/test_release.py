@@ -106,7 +106,8 @@ def test_the_releases_are_those_of_every_cluster_and_of_this_cloud(stack: StackO
     )
     enterprise = {"metrics-archive", "prometheus-blackbox-exporter", "headroom"} if name.startswith("prod") else set()
     cloud = name.rpartition("-")[2]
-    expected = EVERYWHERE | ON_ONE_CLOUD[cloud] | OF_MESH[cloud] | beyond_dev | enterprise
+    managed = {"managed-stores"} if name in ("staging-aws", "prod-aws") else set()
+    expected = managed | EVERYWHERE | ON_ONE_CLOUD[cloud] | OF_MESH[cloud] | beyond_dev | enterprise
     assert set(stack(name).releases) == expected
 
 

@@ -174,7 +174,9 @@ def test_each_password_is_made_where_and_under_the_key_where_it_is_read(stack: S
         for secret in synthesized.values("credentials")["secrets"]
     }
     portal = synthesized.values("portal")
-    references = [synthesized.values("redis-failover")["secret"], portal["cache"]["secret"]]
+    inside = [cache["password"] for cache in portal["caches"].values() if cache["app"]]
+    references = [synthesized.values("redis-failover")["secret"]]
+    references += [{"name": password["secret"], "key": password["key"]} for password in inside]
     references += [token["secret"] for token in portal["apiTokens"]]
     if portal["signIn"]["provider"] == "oidc":
         references.append(portal["signIn"]["sessionSecret"])

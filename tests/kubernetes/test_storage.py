@@ -17,7 +17,7 @@ CLOUD_STACKS = tuple(name for name in EVERY_STACK if name != "local")
 
 @pytest.mark.parametrize("name", CLOUD_STACKS)
 def test_the_class_waits_for_a_pod_and_can_grow(stack: StackOf, name: str) -> None:
-    fast = stack(name).one("kubernetes_storage_class_v1")
+    fast = stack(name).one("kubernetes_storage_class_v1", "platform_fast-ssd")
     assert fast["volume_binding_mode"] == "WaitForFirstConsumer", "or a volume lies in a zone without its pod"
     assert fast["allow_volume_expansion"] is True
 
@@ -25,7 +25,9 @@ def test_the_class_waits_for_a_pod_and_can_grow(stack: StackOf, name: str) -> No
 @pytest.mark.parametrize("name", CLOUD_STACKS)
 def test_volumes_outlive_their_claims_where_data_is_protected(stack: StackOf, name: str) -> None:
     kept = not name.startswith("dev")
-    assert stack(name).one("kubernetes_storage_class_v1")["reclaim_policy"] == ("Retain" if kept else "Delete")
+    assert stack(name).one("kubernetes_storage_class_v1", "platform_fast-ssd")["reclaim_policy"] == (
+        "Retain" if kept else "Delete"
+    )
     claims = stack(name).values("kube-prometheus-stack")["prometheus"]["prometheusSpec"]
     retention = claims["persistentVolumeClaimRetentionPolicy"]
     assert retention == {"whenDeleted": "Retain" if kept else "Delete", "whenScaled": "Retain"}
@@ -35,7 +37,7 @@ def test_volumes_outlive_their_claims_where_data_is_protected(stack: StackOf, na
 @pytest.mark.parametrize("name", EVERY_STACK)
 def test_every_store_takes_the_class_and_comes_after_it(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    classes = synthesized.all("kubernetes_storage_class_v1")
+    classes = [c for c in synthesized.all("kubernetes_storage_class_v1") if "fast-ssd" in c.address]
     wanted = classes[0]["metadata"]["name"] if classes else None
     monitoring = synthesized.values("kube-prometheus-stack")
     claims = (

@@ -108,8 +108,14 @@ def test_the_portal_is_told_the_names_that_the_stores_charts_make(stack: StackOf
     """The charts' tests prove of their example that these names exist."""
     size = "dev" if name.startswith(("dev", "local")) else "prod"
     values, proven = stack(name).values("portal"), example("portal", size)
-    assert values["database"] == proven["database"]
-    assert values["cache"] == proven["cache"]
+    for kind in ("databases", "caches"):
+        assert values[kind]["portal"] == proven[kind]["portal"]
+        shape = {key: type(value) for key, value in values[kind]["backstage"].items()}
+        managed = name in ("staging-aws", "prod-aws")
+        expected = proven[kind]["backstage" if managed or size == "dev" else "portal"]
+        assert shape == {key: type(value) for key, value in expected.items()}
+    if not values["databases"]["backstage"]["cidrs"]:
+        assert values["databases"]["backstage"]["name"] in stack(name).values("postgres-cluster")["databases"]
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)

@@ -17,13 +17,23 @@ from tests.synthesized import SynthesizedStack
 
 LEAVES = {
     # What acts on its neighbours by being there. Each entry says why nothing refers to it.
+    "aws_db_instance_automated_backups_replication": "copies backups",
     "aws_default_security_group": "empties a group that the VPC brings",
+    "aws_cloudwatch_metric_alarm": "rings by itself",
+    "aws_efs_backup_policy": "a setting of the file system",
     "aws_flow_log": "watches the VPC",
     "aws_kms_alias": "names a key for people",
     "aws_lb_listener": "sends plain requests to HTTPS",
     "aws_route53_record": "gives the load balancer its name",
     "aws_vpc_security_group_egress_rule": "a line of a security group",
     "aws_vpc_security_group_ingress_rule": "a line of a security group",
+    "aws_s3_bucket_logging": "a setting of a bucket",
+    "aws_s3_bucket_object_lock_configuration": "a setting of a bucket",
+    "aws_s3_bucket_replication_configuration": "copies a bucket",
+    "aws_scheduler_schedule": "calls a function",
+    "aws_secretsmanager_secret_policy": "a setting of a secret",
+    "aws_secretsmanager_secret_rotation": "changes a secret",
+    "aws_sns_topic_policy": "a setting of a topic",
     "azurerm_monitor_diagnostic_setting": "sends logs",
     "azurerm_subnet_network_security_group_association": "guards a subnet that holds no data yet",
     "helm_release": "the last release of the chain is what the stack is for",

@@ -19,6 +19,7 @@ from cdktf_cdktf_provider_aws.eks_cluster import (
     EksClusterUpgradePolicy,
     EksClusterVpcConfig,
 )
+from cdktf_cdktf_provider_aws.security_group import SecurityGroup
 from constructs import Construct
 
 from portal.aws.identity import POD_IDENTITY, ServiceRole
@@ -101,7 +102,17 @@ class Cluster(Construct):
             depends_on=[*role.granted, log_group.resource],
         )
         deployer = self._deployer(cluster, f"arn:aws:iam::{cloud.account}:role/{cloud.cluster.deployer_role}")
-        before_nodes = self._node_addons(cluster, network, cloud)
+        # Beside the cluster's own group, which pods on Fargate carry too: data stores admit only this one.
+        members = SecurityGroup(
+            self,
+            "members",
+            name=naming.name(Kind.AWS_NAME, "nodes"),
+            description="Nodes and the pods on them; data stores admit this group",
+            vpc_id=network.vpc_id,
+        )
+        self.members_group_id: str = members.id
+        groups_of_nodes = [cluster.vpc_config.cluster_security_group_id, members.id]
+        before_nodes = self._node_addons(cluster, network, cloud, groups_of_nodes)
         nodes = NodeGroups(
             self,
             "nodes",
@@ -114,6 +125,7 @@ class Cluster(Construct):
                 managed=["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"],
             ),
             subnet_ids=network.node_subnet_ids,
+            security_group_ids=groups_of_nodes,
             disk_key=keys.data,
             groups=groups,
             machines=cloud.nodes,
@@ -158,7 +170,9 @@ class Cluster(Construct):
             access_scope=EksAccessPolicyAssociationAccessScope(type="cluster"),
         )
 
-    def _node_addons(self, cluster: EksCluster, network: Network, cloud: Aws) -> Sequence[ITerraformDependable]:
+    def _node_addons(
+        self, cluster: EksCluster, network: Network, cloud: Aws, security_group_ids: Sequence[str]
+    ) -> Sequence[ITerraformDependable]:
         """What runs on a node from its first second; without it the node never becomes ready."""
         cni_role = self._pod_role("network-plugin", managed=["AmazonEKS_CNI_Policy"])
         cni = self._addon(
@@ -167,7 +181,7 @@ class Cluster(Construct):
             values=pod_networking(
                 region=cloud.region,
                 subnet_ids=network.pod_subnet_ids,
-                security_group_id=cluster.vpc_config.cluster_security_group_id,
+                security_group_ids=security_group_ids,
             ),
             identity=EksAddonPodIdentityAssociation(role_arn=cni_role.arn, service_account="aws-node"),
             after=cni_role.granted,
@@ -206,8 +220,16 @@ class Cluster(Construct):
             identity=EksAddonPodIdentityAssociation(role_arn=volume_role.arn, service_account="ebs-csi-controller-sa"),
             after=[*volume_role.granted, *nodes],
         )
+        file_role = self._pod_role("files", managed=["service-role/AmazonEFSCSIDriverPolicy"])
+        files = self._addon(
+            cluster,
+            "aws-efs-csi-driver",
+            identity=EksAddonPodIdentityAssociation(role_arn=file_role.arn, service_account="efs-csi-controller-sa"),
+            after=[*file_role.granted, *nodes],
+        )
         return [
             volumes,
+            files,
             self._addon(cluster, "coredns", after=nodes),
             self._addon(cluster, "metrics-server", after=nodes),
             self._addon(cluster, "snapshot-controller", after=nodes),
@@ -248,7 +270,7 @@ class Cluster(Construct):
         )
 
 
-def pod_networking(*, region: str, subnet_ids: Mapping[str, str], security_group_id: str) -> dict[str, Any]:
+def pod_networking(*, region: str, subnet_ids: Mapping[str, str], security_group_ids: Sequence[str]) -> dict[str, Any]:
     """Values of the vpc-cni addon: pods take addresses from their zone's pod subnet, and network policies hold.
 
     Prefixes of 16 addresses keep a node's default pod limit reachable although the first interface carries no pods.
@@ -265,7 +287,8 @@ def pod_networking(*, region: str, subnet_ids: Mapping[str, str], security_group
             "create": True,
             "region": region,
             "subnets": {
-                zone: {"id": subnet_id, "securityGroups": [security_group_id]} for zone, subnet_id in subnet_ids.items()
+                zone: {"id": subnet_id, "securityGroups": list(security_group_ids)}
+                for zone, subnet_id in subnet_ids.items()
             },
         },
     }

@@ -16,39 +16,58 @@ Statement = dict[str, Any]
 class Key(Construct):
     """A customer-managed key that rotates every year.
 
-    Deleting it makes everything it encrypted unreadable, so Terraform refuses to when `protected`.
+    Deleting it makes everything it encrypted unreadable, so Terraform refuses to when `protected`. `region`: another
+    than the stack's own.
 
     Source: guide, "AWS Architecture", KMS; AWS KMS developer guide, "Rotating AWS KMS keys".
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, name: str, statements: Sequence[Statement], protected: bool
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        statements: Sequence[Statement],
+        protected: bool,
+        region: str | None = None,
     ) -> None:
         super().__init__(scope, id)
         key = KmsKey(
             self,
             "Default",
+            region=region,
             description=name,
             enable_key_rotation=True,
             deletion_window_in_days=30 if protected else 7,
             policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)}),
             lifecycle={"prevent_destroy": protected},
         )
-        KmsAlias(self, "alias", name=f"alias/{name}", target_key_id=key.key_id)
+        KmsAlias(self, "alias", name=f"alias/{name}", target_key_id=key.key_id, region=region)
         self.arn: str = key.arn
 
 
 class Keys(Construct):
-    """The keys of one environment: `cluster` (Kubernetes secrets), `data` (volumes), `logs`."""
+    """The keys of one environment: `cluster` (Kubernetes secrets), `data` (volumes and stores), `logs`, `messages`
+    (alarms and dead letters), and `copies` (what lies in the second region, where there is one)."""
 
     def __init__(
-        self, scope: Construct, id: str, *, naming: Naming, account: str, region: str, protected: bool
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        account: str,
+        region: str,
+        second_region: str | None,
+        protected: bool,
     ) -> None:
         super().__init__(scope, id)
         purposes = {
             "cluster": [],
             "data": [used_through(f"ec2.{region}.amazonaws.com", account=account)],
             "logs": [used_by_logs(account=account, region=region)],
+            "messages": [used_by_alarms(account=account)],
         }
         keys = {
             purpose: Key(
@@ -63,6 +82,19 @@ class Keys(Construct):
         self.cluster = keys["cluster"]
         self.data = keys["data"]
         self.logs = keys["logs"]
+        self.messages = keys["messages"]
+        self.copies = (
+            Key(
+                self,
+                "copies",
+                name=naming.name(Kind.AWS_NAME, "copies"),
+                statements=[administered_by_account(account)],
+                protected=protected,
+                region=second_region,
+            )
+            if second_region
+            else None
+        )
 
 
 def administered_by_account(account: str) -> Statement:
@@ -116,4 +148,19 @@ def used_by_logs(*, account: str, region: str) -> Statement:
         "Condition": {
             "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"}
         },
+    }
+
+
+def used_by_alarms(*, account: str) -> Statement:
+    """Lets the account's alarms write into an encrypted topic.
+
+    Source: CloudWatch user guide, "Amazon SNS encryption"; conditions by the alarm's account.
+    """
+    return {
+        "Sid": "AlarmsEncrypt",
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+        "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
     }

@@ -48,6 +48,7 @@ class Network(Construct):
         )
         # Asked once: each attribute is a question to another process.
         vpc_id = vpc.id
+        self.vpc_id: str = vpc_id
         # Adopts the group that AWS makes, and empties it: nothing gets rights by forgetting to name a group.
         DefaultSecurityGroup(self, "closed", vpc_id=vpc_id)
         FlowLogs(self, "flow-logs", name=name, vpc_id=vpc_id, key=logs_key, retention_days=log_retention_days)
@@ -68,11 +69,13 @@ class Network(Construct):
 
         ranges = zonal_subnets(cloud.network.cidr, cloud.zones)
         pod_ranges = pod_subnets(cloud.network.pod_cidr, cloud.zones)
-        self.vpc_id: str = vpc_id
         self.node_cidrs = tuple(str(ranges[zone].nodes) for zone in cloud.zones)
         self.node_subnet_ids: list[str] = []
         self.pod_subnet_ids: dict[str, str] = {}
+        self.data_subnet_ids: dict[str, str] = {}
+        self.data_cidrs = tuple(str(ranges[zone].data) for zone in cloud.zones)
         self.egress: list[ITerraformDependable] = [to_internet]
+        self.nat_ids: dict[str, str] = {}
         nat: NatGateway | None = None
         for zone in cloud.zones:
             letter = zone.removeprefix(cloud.region)
@@ -87,6 +90,7 @@ class Network(Construct):
                     tags={"Name": f"{name}-{letter}"},
                     depends_on=[to_internet],
                 )
+                self.nat_ids[f"nat-{letter}"] = nat.id
             private_routes = RouteTable(
                 self, f"private-{letter}", vpc_id=vpc_id, tags={"Name": f"{name}-private-{letter}"}
             )
@@ -102,9 +106,10 @@ class Network(Construct):
             nodes = self._subnet(f"nodes-{letter}", zone, vpc_id, str(ranges[zone].nodes), private_routes)
             # By way of the association, because the range has to be there first.
             pods = self._subnet(f"pods-{letter}", zone, pod_range.vpc_id, str(pod_ranges[zone]), private_routes)
-            self._subnet(f"data-{letter}", zone, vpc_id, str(ranges[zone].data), data_routes)
+            data = self._subnet(f"data-{letter}", zone, vpc_id, str(ranges[zone].data), data_routes)
             self.node_subnet_ids.append(nodes.id)
             self.pod_subnet_ids[zone] = pods.id
+            self.data_subnet_ids[zone] = data.id
 
     def _subnet(self, id: str, zone: str, vpc_id: str, cidr: str, routes: RouteTable) -> Subnet:
         subnet = Subnet(

@@ -41,6 +41,7 @@ class NodeGroups(Construct):
         cluster_name: str,
         role: ServiceRole,
         subnet_ids: Sequence[str],
+        security_group_ids: Sequence[str],
         disk_key: Key,
         groups: Mapping[NodeGroupName, NodeGroup],
         machines: Mapping[NodeGroupName, AwsNodes],
@@ -63,7 +64,7 @@ class NodeGroups(Construct):
                     min_size=group.min, max_size=group.max, desired_size=group.min
                 ),
                 update_config=EksNodeGroupUpdateConfig(max_unavailable_percentage=33),
-                launch_template=self._launch_template(name, group, disk_key, tags),
+                launch_template=self._launch_template(name, group, security_group_ids, disk_key, tags),
                 # The autoscaler owns the count once the group exists.
                 lifecycle={"ignore_changes": ["scaling_config[0].desired_size"]},
                 depends_on=[*role.granted, *after],
@@ -72,13 +73,19 @@ class NodeGroups(Construct):
         )
 
     def _launch_template(
-        self, name: str, group: NodeGroup, disk_key: Key, tags: Mapping[str, str]
+        self,
+        name: str,
+        group: NodeGroup,
+        security_group_ids: Sequence[str],
+        disk_key: Key,
+        tags: Mapping[str, str],
     ) -> EksNodeGroupLaunchTemplate:
         template = LaunchTemplate(
             self,
             f"{name}-machine",
             name_prefix=f"{name}-",
             update_default_version=True,
+            vpc_security_group_ids=list(security_group_ids),
             # Pods cannot reach the node's credentials: version 2 tokens, and no hop beyond the node itself.
             metadata_options=LaunchTemplateMetadataOptions(
                 http_endpoint="enabled", http_tokens="required", http_put_response_hop_limit=1

@@ -1,16 +1,121 @@
-"""Who reads the environment's secrets in Secrets Manager."""
+"""The environment's secrets in Secrets Manager: those that the platform makes, who changes them, who reads them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cdktf import Fn, ITerraformDependable
+from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
+from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret, SecretsmanagerSecretReplica
+from cdktf_cdktf_provider_aws.secretsmanager_secret_policy import SecretsmanagerSecretPolicy
+from cdktf_cdktf_provider_aws.secretsmanager_secret_rotation import (
+    SecretsmanagerSecretRotation,
+    SecretsmanagerSecretRotationRotationRules,
+)
+from cdktf_cdktf_provider_aws.secretsmanager_secret_version import SecretsmanagerSecretVersion
 from constructs import Construct
 
+from portal.aws.functions import Function
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
+from portal.aws.keys import Key
 from portal.kubernetes.contract import CloudLogin, SecretStore, ServiceAccount
 from portal.naming import Kind, Naming
 
+ROTATED_EVERY_DAYS = 30
+
+
+class StoredSecret(Construct):
+    """A secret with a first value that no state has.
+
+    `copy`: the second region and its key. The name of an unprotected secret is free again at once; a protected one can
+    be brought back for a month, so that its name ends in letters of its own.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        account: str,
+        key: Key,
+        copy: tuple[str, Key] | None,
+        first_value: Mapping[str, str | bool],
+        revision: int,
+        protected: bool,
+    ) -> None:
+        super().__init__(scope, id)
+        secret = SecretsmanagerSecret(
+            self,
+            "Default",
+            name=None if protected else name,
+            name_prefix=f"{name}-" if protected else None,
+            kms_key_id=key.arn,
+            recovery_window_in_days=30 if protected else 0,
+            replica=[SecretsmanagerSecretReplica(region=copy[0], kms_key_id=copy[1].arn)] if copy else None,
+            lifecycle={"prevent_destroy": protected},
+        )
+        self.arn: str = secret.arn
+        self.name: str = secret.name
+        self._account = account
+        self.closed = SecretsmanagerSecretPolicy(
+            self,
+            "own-account",
+            secret_arn=secret.arn,
+            block_public_policy=True,
+            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": deny_other_accounts(account)}),
+        )
+        # Afterwards its versions are the rotation's.
+        self.first = SecretsmanagerSecretVersion(
+            self,
+            "first",
+            secret_id=secret.arn,
+            secret_string_wo=Fn.jsonencode(first_value),
+            secret_string_wo_version=revision,
+        )
+
+    def rotated_by(self, function: Function, *, after: Sequence[ITerraformDependable]) -> None:
+        """Changes it every month, and for the first time at once."""
+        allowed = LambdaPermission(
+            self,
+            "rotation-allowed",
+            action="lambda:InvokeFunction",
+            function_name=function.name,
+            principal="secretsmanager.amazonaws.com",
+            source_account=self._account,
+            source_arn=self.arn,
+        )
+        SecretsmanagerSecretRotation(
+            self,
+            "rotation",
+            secret_id=self.arn,
+            rotation_lambda_arn=function.arn,
+            rotate_immediately=True,
+            rotation_rules=SecretsmanagerSecretRotationRotationRules(automatically_after_days=ROTATED_EVERY_DAYS),
+            depends_on=[allowed, self.first, *function.ready, *after],
+        )
+
+
+def deny_other_accounts(account: str) -> list[dict[str, Any]]:
+    """Keeps a secret inside its account, whatever else is allowed."""
+    return [
+        {
+            "Sid": "OwnAccountOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+            "Condition": {
+                "StringNotEquals": {"aws:PrincipalAccount": account},
+                # Rotation and replication are calls of the service itself.
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+            },
+        }
+    ]
+
 
 class SecretReader(Construct):
-    """Lets one service account's pods read this environment's secrets: those whose names begin with its prefix.
+    """Lets one service account's pods read this environment's secrets: those whose names begin with its prefix, and
+    `others`, the ARNs of secrets that services name themselves.
 
     Source: guide, "AWS Architecture", Secrets Manager; external-secrets, "AWS Secrets Manager".
     """
@@ -25,6 +130,7 @@ class SecretReader(Construct):
         region: str,
         cluster_name: str,
         user: ServiceAccount,
+        others: Sequence[str] = (),
     ) -> None:
         super().__init__(scope, id)
         prefix = f"{naming.name(Kind.AWS_NAME)}-"
@@ -33,7 +139,7 @@ class SecretReader(Construct):
             "role",
             name=naming.name(Kind.AWS_NAME, "secret-reader"),
             service=POD_IDENTITY,
-            statements=may_read(prefix, account=account, region=region),
+            statements=may_read([secret_arns(prefix, account=account, region=region), *others], account, region),
         )
         association = given_to(self, "user", role=role, cluster_name=cluster_name, user=user)
         self.store = SecretStore(
@@ -44,17 +150,21 @@ class SecretReader(Construct):
         )
 
 
-def may_read(prefix: str, *, account: str, region: str) -> list[dict[str, Any]]:
-    """Rights to read the secrets whose names begin with `prefix`, whichever key of the account encrypts them.
+def secret_arns(prefix: str, *, account: str, region: str) -> str:
+    """The secrets whose names begin with `prefix`."""
+    return f"arn:aws:secretsmanager:{region}:{account}:secret:{prefix}*"
+
+
+def may_read(secrets: Sequence[str], account: str, region: str) -> list[dict[str, Any]]:
+    """Rights to read secrets, whichever key of the account encrypts them.
 
     Source: Secrets Manager user guide, "Secret encryption and decryption", encryption context.
     """
-    secrets = f"arn:aws:secretsmanager:{region}:{account}:secret:{prefix}*"
     return [
         {
             "Effect": "Allow",
             "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-            "Resource": secrets,
+            "Resource": list(secrets),
         },
         {
             "Effect": "Allow",
@@ -62,7 +172,7 @@ def may_read(prefix: str, *, account: str, region: str) -> list[dict[str, Any]]:
             "Resource": f"arn:aws:kms:{region}:{account}:key/*",
             "Condition": {
                 "StringEquals": {"kms:ViaService": f"secretsmanager.{region}.amazonaws.com"},
-                "StringLike": {"kms:EncryptionContext:SecretARN": secrets},
+                "StringLike": {"kms:EncryptionContext:SecretARN": list(secrets)},
             },
         },
     ]

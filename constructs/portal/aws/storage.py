@@ -1,4 +1,4 @@
-"""Object storage of one environment: where backups go, and metrics that stay."""
+"""Object storage of one environment: where backups go, metrics that stay, and who asked for what."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +12,12 @@ from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfigurationRuleExpiration,
     S3BucketLifecycleConfigurationRuleFilter,
     S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration,
+)
+from cdktf_cdktf_provider_aws.s3_bucket_logging import S3BucketLoggingA
+from cdktf_cdktf_provider_aws.s3_bucket_object_lock_configuration import (
+    S3BucketObjectLockConfigurationA,
+    S3BucketObjectLockConfigurationRuleA,
+    S3BucketObjectLockConfigurationRuleDefaultRetentionA,
 )
 from cdktf_cdktf_provider_aws.s3_bucket_policy import S3BucketPolicy
 from cdktf_cdktf_provider_aws.s3_bucket_public_access_block import S3BucketPublicAccessBlock
@@ -46,6 +52,10 @@ class PrivateBucket(Construct):
     Losing the bucket loses backups, so Terraform refuses to destroy it when `protected`. `statements`: what its policy
     allows to services. `ready`: what makes it so, before the first object comes.
 
+    `key`: None for a bucket of logs, where the services that write them know no other keys than S3's own. `log`: where
+    each request is written down. `region`: another than the stack's own. `locked_days`: for so long nobody overwrites
+    or deletes a version, whatever rights they have but one.
+
     Source: guide, "AWS Architecture", S3; AWS Well-Architected SEC08.
     """
 
@@ -55,22 +65,33 @@ class PrivateBucket(Construct):
         id: str,
         *,
         name: str,
-        key: Key,
+        key: Key | None,
         protected: bool,
+        log: "LogBucket | None" = None,
+        region: str | None = None,
+        locked_days: int | None = None,
         kept_after_deletion_days: int = KEPT_AFTER_DELETION_DAYS,
         expires_after_days: int | None = None,
         statements: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(scope, id)
         bucket = S3Bucket(
-            self, "Default", bucket=name, force_destroy=not protected, lifecycle={"prevent_destroy": protected}
+            self,
+            "Default",
+            bucket=name,
+            region=region,
+            object_lock_enabled=True if locked_days else None,
+            force_destroy=not protected,
+            lifecycle={"prevent_destroy": protected},
         )
         self.arn: str = bucket.arn
+        self.bucket = bucket
         self.name = name
         closed = S3BucketPublicAccessBlock(
             self,
             "private",
             bucket=bucket.id,
+            region=region,
             block_public_acls=True,
             block_public_policy=True,
             ignore_public_acls=True,
@@ -80,19 +101,21 @@ class PrivateBucket(Construct):
             self,
             "versioned",
             bucket=bucket.id,
+            region=region,
             versioning_configuration=S3BucketVersioningVersioningConfiguration(status="Enabled"),
         )
         encrypted = S3BucketServerSideEncryptionConfigurationA(
             self,
             "encrypted",
             bucket=bucket.id,
+            region=region,
             rule=[
                 S3BucketServerSideEncryptionConfigurationRuleA(
                     apply_server_side_encryption_by_default=EncryptByDefault(
-                        sse_algorithm="aws:kms", kms_master_key_id=key.arn
+                        sse_algorithm="aws:kms" if key else "AES256", kms_master_key_id=key.arn if key else None
                     ),
                     # One call to the key for many objects.
-                    bucket_key_enabled=True,
+                    bucket_key_enabled=True if key else None,
                 )
             ],
         )
@@ -100,6 +123,7 @@ class PrivateBucket(Construct):
             self,
             "forgets",
             bucket=bucket.id,
+            region=region,
             rule=[
                 S3BucketLifecycleConfigurationRule(
                     id="forget-deleted",
@@ -124,10 +148,56 @@ class PrivateBucket(Construct):
             self,
             "tls-only",
             bucket=bucket.id,
+            region=region,
             policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [deny_without_tls(bucket.arn), *statements]}),
             depends_on=[closed],
         )
+        if log:
+            S3BucketLoggingA(
+                self,
+                "logged",
+                bucket=bucket.id,
+                target_bucket=log.name,
+                target_prefix=f"{name}/",
+                depends_on=list(log.ready),
+            )
+        if locked_days:
+            S3BucketObjectLockConfigurationA(
+                self,
+                "locked",
+                bucket=bucket.id,
+                region=region,
+                rule=S3BucketObjectLockConfigurationRuleA(
+                    default_retention=S3BucketObjectLockConfigurationRuleDefaultRetentionA(
+                        mode="GOVERNANCE", days=locked_days
+                    )
+                ),
+                depends_on=[versioned],
+            )
         self.ready: tuple[ITerraformDependable, ...] = (versioned, encrypted, forgets, tls_only)
+
+
+class LogBucket(Construct):
+    """Where S3 writes down who asked for what in the other buckets. Services write here with S3's own keys alone.
+
+    Source: S3 user guide, "Enabling Amazon S3 server access logging".
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, naming: Naming, account: str, kept_days: int, protected: bool
+    ) -> None:
+        super().__init__(scope, id)
+        self.name = naming.name(Kind.AWS_BUCKET, "access-logs")
+        bucket = PrivateBucket(
+            self,
+            "Default",
+            name=self.name,
+            key=None,
+            protected=protected,
+            expires_after_days=kept_days,
+            statements=[may_log(bucket_arn(self.name), account)],
+        )
+        self.ready = bucket.ready
 
 
 class PodBucket(Construct):
@@ -146,6 +216,7 @@ class PodBucket(Construct):
         account: str,
         cluster_name: str,
         user: ServiceAccount,
+        log: LogBucket | None,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -157,7 +228,10 @@ class PodBucket(Construct):
             protected=protected,
         )
         self.name = naming.name(Kind.AWS_BUCKET, purpose)
-        bucket = PrivateBucket(self, "Default", name=self.name, key=key, protected=protected)
+        bucket = PrivateBucket(self, "Default", name=self.name, key=key, protected=protected, log=log)
+        self.arn = bucket.arn
+        self.key = key
+        self.bucket = bucket
         role = ServiceRole(
             self,
             "writer",
@@ -218,6 +292,18 @@ def deny_without_tls(bucket_arn: str) -> dict[str, Any]:
         "Action": "s3:*",
         "Resource": [bucket_arn, f"{bucket_arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def may_log(bucket_arn: str, account: str) -> dict[str, Any]:
+    """Lets S3 deliver the access logs of this account's buckets."""
+    return {
+        "Sid": "AccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from cdktf import ITerraformDependable
 
 from portal.spec.clouds import WORKLOAD_TYPES, NodeGroupName
+from portal.spec.workloads import CacheName, DatabaseName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +184,54 @@ class SecretStore:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ManagedDatabase:
+    """A PostgreSQL database outside the cluster, into which applications log in by their cloud identity.
+
+    `login`: what Backstage's `backend.database.connection` says beside host, port, database and user. `authority`: PEM
+    of who signs the server's certificate. `cidrs`: where the server is. `administrator`: name or ARN, in the secret
+    store, of the administrator's `username` and `password`. `grants`: roles that let `user` log in that way.
+    """
+
+    host: str
+    port: int
+    database: str
+    user: str
+    login: Mapping[str, Any]
+    authority: str
+    cidrs: tuple[str, ...]
+    administrator: str
+    grants: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManagedCache:
+    """A cache outside the cluster, in Redis Cluster's protocol over TLS.
+
+    `secret`: name, in the secret store, of the user's `password`. `cidrs`: where the nodes are.
+    """
+
+    host: str
+    port: int
+    user: str
+    secret: str
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedFiles:
+    """A folder that pods on every node read and write at the same time.
+
+    `parameters`: of a StorageClass of `driver`. `handle`: of the volume that the portal mounts. `ready`: ways to it.
+    """
+
+    driver: str
+    parameters: Mapping[str, str]
+    mount_options: tuple[str, ...]
+    handle: str
+    ready: tuple[ITerraformDependable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeAutoscaler:
     """What the cluster autoscaler needs to know of a cloud that does not scale nodes by itself.
 
@@ -234,6 +283,8 @@ class CloudServices:
     scale by themselves. `secret_store`: None where there is no cloud. `metrics_store`: None where metrics do not stay.
     `ingress`: None where no load balancer stands before the cluster: the gateway is then reached from inside alone.
     `target_controller`: None where the cloud joins pods by itself.
+    `databases`, `caches`: the stores that are outside the cluster; all others are inside. `portal_login`: the backend's
+    rights, where a store wants its identity. `shared_files`: None where every replica of the backend keeps its own.
     """
 
     volumes: VolumeClass | str | None
@@ -244,3 +295,7 @@ class CloudServices:
     metrics_store: MetricsStore | None
     ingress: Ingress | None
     target_controller: TargetController | None
+    databases: Mapping[DatabaseName, ManagedDatabase] = field(default_factory=dict)
+    caches: Mapping[CacheName, ManagedCache] = field(default_factory=dict)
+    portal_login: CloudLogin | None = None
+    shared_files: SharedFiles | None = None

@@ -19,7 +19,8 @@ class Installer:
     """Installs releases into one cluster.
 
     `storage_class`: of data volumes, None for the cluster's default. `volumes_ready`: what users of that class come
-    after. `highly_available`: whether controllers run more than once.
+    after; `shared_files_ready`: what users of shared files do. `highly_available`: whether controllers run more than
+    once.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Installer:
         namespaces: Namespaces,
         storage_class: str | None,
         volumes_ready: Sequence[ITerraformDependable],
+        shared_files_ready: Sequence[ITerraformDependable],
     ) -> None:
         self._scope = scope
         self.cluster = cluster
@@ -42,6 +44,7 @@ class Installer:
         self.namespaces = namespaces
         self.storage_class = storage_class
         self.volumes_ready = tuple(volumes_ready)
+        self.shared_files_ready = tuple(shared_files_ready)
         self.highly_available = layer.tier != "dev"
 
     def release(

@@ -10,6 +10,7 @@ from portal.kubernetes import (
     backup,
     headroom,
     load_balancing,
+    managed,
     mesh,
     metrics_archive,
     monitoring,
@@ -27,7 +28,7 @@ from portal.kubernetes.contract import CloudServices, Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.namespaces import Namespaces
 from portal.kubernetes.pause import PauseOnDestroy
-from portal.kubernetes.storage import data_volumes
+from portal.kubernetes.storage import data_volumes, shared_files
 from portal.kubernetes.traffic import Flow
 from portal.spec.environment import KubernetesLayer
 from portal.spec.versions import Versions
@@ -85,6 +86,7 @@ class Platform(Construct):
             namespaces=namespaces,
             storage_class=storage_class,
             volumes_ready=volumes_ready,
+            shared_files_ready=shared_files(self, services.shared_files, labels=labels, after=drivers),
         )
 
         policies = security.install_policies(install)
@@ -112,7 +114,8 @@ class Platform(Construct):
         database = postgres.install_database(install, after=operators)
         cache = redis.install_cache(install, after=[*operators, credentials])
         headroom.install_headroom(install, after=[policies])
-        portal.install_portal(install, after=[*operators, database, cache, *pod_autoscaler])
+        managed_stores = managed.install_managed_stores(install, after=[credentials])
+        portal.install_portal(install, after=[*operators, *database, *cache, *managed_stores, *pod_autoscaler])
 
 
 def _flows(cluster: Cluster, services: CloudServices, layer: KubernetesLayer) -> dict[str, tuple[Flow, ...]]:

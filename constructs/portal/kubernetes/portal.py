@@ -7,11 +7,12 @@ from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
-from portal.kubernetes.contract import Cluster
+from portal.kubernetes.contract import CloudServices, Cluster, ManagedCache, ManagedDatabase, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import APP
 from portal.kubernetes.release import OwnChart
-from portal.spec.workloads import GuestSignIn, OidcSignIn, PortalApps, Workload
+from portal.kubernetes.storage import SHARED_FILES
+from portal.spec.workloads import CacheName, GuestSignIn, OidcSignIn, PortalApps, Workload
 
 CHART: Final = "portal"
 
@@ -19,41 +20,59 @@ FRONTEND = "portal-frontend"
 BACKEND = "backstage-backend"
 """Label `app` of the backend's pods: the only client of the stores."""
 
+BACKEND_ACCOUNT = ServiceAccount(namespace=ns.PORTAL, name=BACKEND)
+
 DATABASE: Final = "postgres-cluster"
 CACHE: Final = "redis-failover"
 """The releases of the stores, after which their Secrets, Services and pods are named."""
 
 
+BACKSTAGE_DATABASE: Final = "backstage"
+"""Of Backstage, beside `idp_portal` of the portal's own plugins, where both share one server."""
+
+OWNER: Final = "portal_user"
+
+
 def install_portal(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
     """`after`: its stores, and the kinds of its autoscalers."""
-    layer = install.layer
+    layer, services = install.layer, install.services
     return install.release(
         "portal",
         chart=OwnChart(name=CHART),
         namespace=ns.PORTAL,
         values=values(
-            apps=layer.portal, poolers=layer.data.portal_db.poolers, mesh=layer.mesh, cluster=install.cluster
+            apps=layer.portal,
+            poolers=layer.data.portal_db.poolers,
+            mesh=layer.mesh,
+            cluster=install.cluster,
+            services=services,
         ),
-        after=after,
+        after=[*after, *install.shared_files_ready],
     )
 
 
-def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster) -> dict[str, Any]:
-    """Values of chart portal. Database and cache are those of charts postgres-cluster and redis-failover."""
+def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster, services: CloudServices) -> dict[str, Any]:
+    """Values of chart portal. Stores that are not the cloud's are those of charts postgres-cluster and
+    redis-failover."""
+    files = services.shared_files
     return {
         "domain": apps.domain,
         "frontend": _workload(apps.frontend),
         "backend": _workload(apps.backend),
-        "database": {
-            "host": f"{DATABASE}-pooler" if poolers else f"{DATABASE}-rw",
-            "secret": f"{DATABASE}-app",
-            "caSecret": f"{DATABASE}-ca",
-            "cluster": DATABASE,
+        "databases": {
+            "backstage": database_values(services.databases.get("backstage-db"), BACKSTAGE_DATABASE, poolers),
+            "portal": database_values(services.databases.get("portal-db"), "idp_portal", poolers),
         },
-        "cache": {
-            "host": f"{CACHE}-master",
-            "secret": {"name": CACHE, "key": "password"},
-            "app": CACHE,
+        "caches": {
+            "backstage": cache_values("backstage-cache", services.caches.get("backstage-cache")),
+            "portal": cache_values("portal-cache", services.caches.get("portal-cache")),
+        },
+        "sharedFiles": files
+        and {
+            "driver": files.driver,
+            "handle": files.handle,
+            "class": SHARED_FILES,
+            "mountOptions": list(files.mount_options),
         },
         "signIn": _sign_in(apps.sign_in),
         "apiTokens": [
@@ -67,9 +86,62 @@ def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster) -> d
             "monitoringNamespace": ns.MONITORING,
             "dnsCidrs": list(traffic.RESOLVERS),
             "backendToInternet": True,
+            "identityEndpoints": [{"cidr": cidr, "port": port} for cidr, port in cluster.identity_endpoints]
+            if services.portal_login
+            else [],
         },
         "priorityClass": APP,
         "nodeSelector": cluster.nodes("application"),
+    }
+
+
+def database_values(managed: ManagedDatabase | None, name: str, poolers: int) -> dict[str, Any]:
+    """How the backend connects to a database: to the cloud's by its identity, to one inside by its password."""
+    if managed:
+        return {
+            "host": managed.host,
+            "port": managed.port,
+            "name": managed.database,
+            "user": managed.user,
+            "password": None,
+            "login": dict(managed.login),
+            "authority": managed.authority,
+            "cluster": None,
+            "cidrs": list(managed.cidrs),
+        }
+    return {
+        "host": f"{DATABASE}-pooler" if poolers else f"{DATABASE}-rw",
+        "port": 5432,
+        "name": name,
+        "user": OWNER,
+        "password": {"secret": f"{DATABASE}-app", "key": "password"},
+        "login": None,
+        "authority": None,
+        "cluster": DATABASE,
+        "cidrs": [],
+    }
+
+
+def cache_values(store: CacheName, managed: ManagedCache | None) -> dict[str, Any]:
+    """How the backend connects to a cache."""
+    if managed:
+        return {
+            "host": managed.host,
+            "port": managed.port,
+            "user": managed.user,
+            "clustered": True,
+            "password": {"secret": store, "key": "password"},
+            "app": None,
+            "cidrs": list(managed.cidrs),
+        }
+    return {
+        "host": f"{CACHE}-master",
+        "port": 6379,
+        "user": None,
+        "clustered": False,
+        "password": {"secret": CACHE, "key": "password"},
+        "app": CACHE,
+        "cidrs": [],
     }
 
 

@@ -10,11 +10,11 @@ from portal.kubernetes import traffic
 from portal.kubernetes.contract import BackupStore, Cluster, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
-from portal.kubernetes.portal import BACKEND, DATABASE
+from portal.kubernetes.portal import BACKEND, BACKSTAGE_DATABASE, DATABASE
 from portal.kubernetes.priorities import DATA, SYSTEM
 from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.versions import OperandImage
-from portal.spec.workloads import Backup, Database
+from portal.spec.workloads import DATABASES, Backup, Database
 
 NIGHTLY = "0 0 2 * * *"
 """The guide's time of backups, with the field for seconds in front that CloudNativePG wants."""
@@ -54,10 +54,13 @@ def install_operator(
     return [operator, plugin]
 
 
-def install_database(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
-    """The portal's database."""
+def install_database(install: Installer, *, after: Sequence[ITerraformDependable]) -> list[ITerraformDependable]:
+    """The databases inside the cluster, on one server; nothing where all are outside."""
     layer, store = install.layer, install.services.database_backups
-    return install.release(
+    inside = [name for name in DATABASES if name not in install.services.databases]
+    if not inside:
+        return []
+    release = install.release(
         "database",
         chart=OwnChart(name=CHART),
         namespace=ns.PORTAL,
@@ -68,10 +71,12 @@ def install_database(install: Installer, *, after: Sequence[ITerraformDependable
             image=install.versions.images["postgresql"],
             cluster=install.cluster,
             storage_class=install.storage_class,
+            further=[BACKSTAGE_DATABASE] if "backstage-db" in inside else [],
         ),
         after=[*install.volumes_ready, *after, *(store.login.ready if store else ())],
         holds_data=True,
     )
+    return [release]
 
 
 def operator_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
@@ -109,8 +114,12 @@ def cluster_values(
     image: OperandImage,
     cluster: Cluster,
     storage_class: str | None,
+    further: Sequence[str],
 ) -> dict[str, Any]:
-    """Values of chart postgres-cluster. Source: guide, "PostgreSQL High Availability Setup"."""
+    """Values of chart postgres-cluster. `further`: databases beside the portal's.
+
+    Source: guide, "PostgreSQL High Availability Setup".
+    """
     return {
         "backup": store and _backup(database, backup, store, cluster),
         "recovery": database.recovery
@@ -118,6 +127,7 @@ def cluster_values(
         "pooler": {"instances": database.poolers, "serverConnections": SERVER_CONNECTIONS // database.poolers}
         if database.poolers
         else None,
+        "databases": list(further),
         "instances": database.instances,
         "image": image.reference,
         "storage": {

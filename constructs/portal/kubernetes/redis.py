@@ -13,7 +13,7 @@ from portal.kubernetes.portal import BACKEND, CACHE
 from portal.kubernetes.priorities import DATA, SYSTEM
 from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.versions import OperandImage
-from portal.spec.workloads import Cache
+from portal.spec.workloads import CACHES, Cache
 
 OPERATOR_CHART: Final = "redis-operator"
 CHART: Final = CACHE
@@ -32,9 +32,11 @@ def install_operator(install: Installer, *, after: Sequence[ITerraformDependable
     )
 
 
-def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
-    """The portal's cache. `after`: its password comes from the credentials."""
-    return install.release(
+def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) -> list[ITerraformDependable]:
+    """The cache inside the cluster; nothing where all are outside. `after`: its password comes from the credentials."""
+    if not set(CACHES) - set(install.services.caches):
+        return []
+    release = install.release(
         "cache",
         chart=OwnChart(name=CHART),
         namespace=ns.PORTAL,
@@ -49,6 +51,7 @@ def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) 
         after=[*install.volumes_ready, *after],
         holds_data=True,
     )
+    return [release]
 
 
 def operator_values(*, cluster: Cluster, mesh: bool, highly_available: bool) -> dict[str, Any]:

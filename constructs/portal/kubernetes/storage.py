@@ -6,7 +6,10 @@ from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_kubernetes.storage_class_v1 import StorageClassV1, StorageClassV1Metadata
 from constructs import Construct
 
-from portal.kubernetes.contract import VolumeClass
+from portal.kubernetes.contract import SharedFiles, VolumeClass
+
+SHARED_FILES = "shared-files"
+"""StorageClass of volumes that pods on every node use at the same time."""
 
 
 class DataVolumes(Construct):
@@ -57,3 +60,22 @@ def data_volumes(
         return volumes, ()
     made = DataVolumes(scope, "fast-ssd", volumes=volumes, labels=labels, protected=protected, after=after)
     return made.name, made.ready
+
+
+def shared_files(
+    scope: Construct, files: SharedFiles | None, *, labels: Mapping[str, str], after: Sequence[ITerraformDependable]
+) -> tuple[ITerraformDependable, ...]:
+    """The StorageClass of shared files, where there are any; what its users come after."""
+    if not files:
+        return ()
+    storage_class = StorageClassV1(
+        scope,
+        SHARED_FILES,
+        metadata=StorageClassV1Metadata(name=SHARED_FILES, labels=labels),
+        storage_provisioner=files.driver,
+        parameters=files.parameters,
+        mount_options=list(files.mount_options),
+        reclaim_policy="Retain",
+        depends_on=[*files.ready, *after],
+    )
+    return (storage_class,)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid
+from portal.spec.workloads import Placement, StoreName
 
 NodeGroupName = Literal["system", "application", "memory-optimized"]
 """The guide's node groups ("Cluster Configuration")."""
@@ -74,13 +75,41 @@ class AwsCluster(PublicApi):
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365, 400, 731]
 
 
+class AwsData(Spec):
+    """The machines of the stores that are services, and where the second copy of all backups lies."""
+
+    database_class: str = Field(pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$", examples=["db.m8g.large"])
+    cache_class: str = Field(pattern=r"^cache\.[a-z0-9-]+\.[a-z0-9]+$", examples=["cache.m7g.large"])
+    second_region: str | None = Field(
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        examples=["eu-central-1"],
+        description="Where copies of backups and secrets go; null: nowhere.",
+    )
+
+
+class AwsFunctions(Spec):
+    """What watches and rotates."""
+
+    reserved_concurrency: int | None = Field(
+        ge=1, le=100, description="Of each function; null where the account's quota (10 in a new one) has no room."
+    )
+
+
 class AwsNodes(Spec):
     """The EC2 side of a node group."""
 
     instance_type: str = Field(pattern=r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", examples=["m7i.large"])
 
 
-class Aws(Spec):
+class Cloud(Spec):
+    """What every cloud's block may say."""
+
+    placement: dict[StoreName, Placement] = Field(
+        default={}, description="Stores that run elsewhere on this cloud than `data` says."
+    )
+
+
+class Aws(Cloud):
     """One environment on AWS."""
 
     account: AwsAccount
@@ -88,6 +117,8 @@ class Aws(Spec):
     zones: Annotated[Several[str], Field(min_length=3, max_length=3)]
     network: AwsNetwork
     cluster: AwsCluster
+    data: AwsData
+    functions: AwsFunctions
     nodes: dict[NodeGroupName, AwsNodes]
 
 
@@ -98,7 +129,7 @@ class GcpCluster(Spec):
     log_retention_days: int = Field(ge=1, le=3650)
 
 
-class Gcp(Spec):
+class Gcp(Cloud):
     """One environment on Google Cloud, in a project of its own. Autopilot spreads over the region's zones by itself."""
 
     project: str = Field(pattern=r"^[a-z][a-z0-9-]{4,28}[a-z0-9]$", examples=["example-portal-prod"])
@@ -123,7 +154,7 @@ class AzureNodes(Spec):
     vm_size: str = Field(pattern=r"^Standard_[A-Z]+\d+[a-z]*(_v\d+)?$", examples=["Standard_D2s_v6"])
 
 
-class Azure(Spec):
+class Azure(Cloud):
     """One environment on Azure."""
 
     subscription: Uuid

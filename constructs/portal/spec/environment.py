@@ -4,9 +4,24 @@ from typing import Literal
 
 from pydantic import Field
 
-from portal.spec.clouds import Clouds, NodeGroup, NodeGroupName
+from portal.spec.clouds import Cloud, Clouds, NodeGroup, NodeGroupName
 from portal.spec.types import Spec
-from portal.spec.workloads import Backup, ChartName, ChartOverride, DataStores, Headroom, Monitoring, PortalApps
+from portal.spec.workloads import (
+    CACHES,
+    DATABASES,
+    Backup,
+    CacheName,
+    ChartName,
+    ChartOverride,
+    DatabaseName,
+    DataStores,
+    Headroom,
+    ManagedStores,
+    Monitoring,
+    Placement,
+    PortalApps,
+    StoreName,
+)
 
 Tier = Literal["dev", "staging", "prod"]
 
@@ -33,8 +48,21 @@ class KubernetesLayer(Spec):
 class Environment(KubernetesLayer):
     """One tier: its values, and one block for each cloud."""
 
+    managed: ManagedStores
     nodes: dict[NodeGroupName, NodeGroup]
     clouds: Clouds
+
+    def placement(self, store: StoreName, cloud: Cloud) -> Placement:
+        """Where `store` runs on `cloud`."""
+        return cloud.placement.get(store, self.data.placement(store))
+
+    def managed_databases(self, cloud: Cloud) -> tuple[DatabaseName, ...]:
+        """The databases that are services of `cloud`."""
+        return tuple(name for name in DATABASES if self.placement(name, cloud) == "managed")
+
+    def managed_caches(self, cloud: Cloud) -> tuple[CacheName, ...]:
+        """The caches that are services of `cloud`."""
+        return tuple(name for name in CACHES if self.placement(name, cloud) == "managed")
 
 
 class LocalCluster(Spec):

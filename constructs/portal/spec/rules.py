@@ -11,10 +11,12 @@ from ipaddress import IPv4Network
 from itertools import combinations
 from typing import Any
 
+from portal.authorities import authority_file
 from portal.spec.clouds import AwsNodes, AzureNodes, Network, PublicApi
 from portal.spec.environment import Environment, KubernetesLayer, LocalEnvironment
 from portal.spec.problems import Path, Problem
 from portal.spec.shared import Shared
+from portal.spec.workloads import CACHES, DATABASES
 
 LayerRule = Callable[[Any], Iterator[Problem]]
 
@@ -207,6 +209,47 @@ def _api_is_not_open(environment: Environment, cloud: str, api: PublicApi) -> It
             )
 
 
+def managed_stores_exist(environment: Environment) -> Iterator[Problem]:
+    for name in ("gcp", "azure"):
+        cloud = getattr(environment.clouds, name)
+        for store in (*DATABASES, *CACHES):
+            if environment.placement(store, cloud) == "managed":
+                rule = f"leaves {store} managed, which is not built on this cloud; say `{store}: cluster` here"
+                yield Problem(path=("clouds", name, "placement"), value=None, rule=rule, show_value=False)
+
+
+def aws_copies_go_elsewhere(environment: Environment) -> Iterator[Problem]:
+    aws = environment.clouds.aws
+    if aws.data.second_region == aws.region:
+        rule = f"must differ from clouds.aws.region ({aws.region}): a copy there would be lost with the original"
+        yield Problem(path=("clouds", "aws", "data", "second_region"), value=aws.data.second_region, rule=rule)
+
+
+def managed_databases_are_known_by_their_authority(environment: Environment) -> Iterator[Problem]:
+    aws = environment.clouds.aws
+    if environment.managed_databases(aws) and not authority_file(aws.region).is_file():
+        rule = (
+            f"has no authority of database certificates in {authority_file(aws.region).parent.name}/; "
+            f"put RDS's bundle of the region there as {aws.region}.pem"
+        )
+        yield Problem(path=("clouds", "aws", "region"), value=aws.region, rule=rule)
+
+
+def managed_caches_survive_a_node(environment: Environment) -> Iterator[Problem]:
+    caches = environment.managed.caches
+    if environment.tier != "dev" and caches.replicas == 0:
+        rule = f"must be at least 1 in {environment.tier}: a shard without a replica is lost with its node"
+        yield Problem(path=("managed", "caches", "replicas"), value=0, rule=rule)
+
+
+def a_local_cluster_has_no_managed_stores(layer: KubernetesLayer) -> Iterator[Problem]:
+    if isinstance(layer, LocalEnvironment):
+        for store in (*DATABASES, *CACHES):
+            if layer.data.placement(store) == "managed":
+                rule = "must be cluster: a local cluster has no cloud around it"
+                yield Problem(path=("data", store, "placement"), value="managed", rule=rule)
+
+
 def _min_above_max(path: Path, low: int, high: int) -> Problem:
     return Problem(path=path, value=low, rule=f"must not be above max ({high})")
 
@@ -252,6 +295,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     metrics_stay_where_the_level_says_so,
     guests_are_for_development,
     the_sign_in_secret_is_fetched,
+    a_local_cluster_has_no_managed_stores,
 )
 
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
@@ -267,6 +311,10 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     azure_pods_fit,
     aws_api_is_not_open,
     azure_api_is_not_open,
+    managed_stores_exist,
+    managed_databases_are_known_by_their_authority,
+    managed_caches_survive_a_node,
+    aws_copies_go_elsewhere,
 )
 
 

@@ -95,10 +95,27 @@ class Recovery(Spec):
     )
 
 
-class Database(Spec):
-    """A PostgreSQL store. `cluster` placement: CloudNativePG inside the Kubernetes cluster."""
+Placement = Literal["cluster", "managed"]
+"""Where a store runs: by an operator inside the Kubernetes cluster, or as a service of the cloud."""
 
-    placement: Literal["cluster"]
+DatabaseName = Literal["portal-db", "backstage-db"]
+CacheName = Literal["portal-cache", "backstage-cache"]
+StoreName = DatabaseName | CacheName
+
+DATABASES: tuple[DatabaseName, ...] = ("portal-db", "backstage-db")
+CACHES: tuple[CacheName, ...] = ("portal-cache", "backstage-cache")
+
+
+class Store(Spec):
+    """A store that inside the cluster shares the server of the portal's own: it only says where it runs."""
+
+    placement: Placement
+
+
+class Database(Spec):
+    """A PostgreSQL store. `cluster` placement: CloudNativePG inside the Kubernetes cluster, of this size."""
+
+    placement: Placement
     instances: Literal[1, 3] = Field(description="1: a single instance. 3: a primary and two replicas, one a zone.")
     storage_gib: int = Field(ge=10, le=16384)
     wal_storage_gib: int = Field(ge=5, le=1024)
@@ -112,9 +129,10 @@ class Database(Spec):
 
 
 class Cache(Spec):
-    """A Redis store with Sentinel. `cluster` placement: the Redis operator inside the Kubernetes cluster."""
+    """A Redis store with Sentinel. `cluster` placement: the Redis operator inside the Kubernetes cluster, of this
+    size."""
 
-    placement: Literal["cluster"]
+    placement: Placement
     replicas: Literal[1, 3]
     sentinels: Literal[1, 3]
     storage_gib: int = Field(ge=1, le=1024)
@@ -122,11 +140,44 @@ class Cache(Spec):
     limits: Resources
 
 
+class ManagedDatabases(Spec):
+    """Size of each database that is a service of the cloud."""
+
+    storage_gib: int = Field(ge=20, le=16384, description="At first; it grows by itself up to four times of it.")
+    highly_available: bool = Field(description="A standby in another zone takes over within minutes.")
+    readers: int = Field(ge=0, le=5, description="Replicas that answer reads.")
+    insights: Literal["standard", "advanced"] = Field(description="Statistics of queries, kept 7 or 465 days.")
+
+
+class ManagedCaches(Spec):
+    """Size of each cache that is a service of the cloud, in cluster mode."""
+
+    shards: int = Field(ge=1, le=90)
+    replicas: int = Field(ge=0, le=5, description="Of each shard.")
+
+
+class ManagedStores(Spec):
+    """Sizes of what runs as a service of the cloud; the cloud's own block names the machines."""
+
+    databases: ManagedDatabases
+    caches: ManagedCaches
+
+
 class DataStores(Spec):
-    """Where the portal keeps its data."""
+    """Where the portal and Backstage keep their data.
+
+    Inside the cluster Backstage's database is one of the portal's server, and its cache the portal's.
+    """
 
     portal_db: Database = Field(alias="portal-db")
+    backstage_db: Store = Field(alias="backstage-db")
     portal_cache: Cache = Field(alias="portal-cache")
+    backstage_cache: Store = Field(alias="backstage-cache")
+
+    def placement(self, store: StoreName) -> Placement:
+        """Where `store` runs, unless a cloud says otherwise."""
+        placement: Placement = getattr(self, store.replace("-", "_")).placement
+        return placement
 
 
 class Headroom(Spec):
@@ -175,6 +226,7 @@ ChartName = Literal[
     "internal-ca",
     "istiod",
     "kube-prometheus-stack",
+    "managed-stores",
     "metrics-archive",
     "mesh",
     "plugin-barman-cloud",

@@ -4,15 +4,21 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from constructs import Construct
 
 from portal import backends
-from portal.aws import storage
+from portal.aws import monitoring, storage
+from portal.aws.backups import Backups
 from portal.aws.boundary import bound
 from portal.aws.cluster import Cluster
+from portal.aws.files import SharedFiles
+from portal.aws.functions import Functions
 from portal.aws.keys import Keys
 from portal.aws.load_balancer import LoadBalancer, TargetController
+from portal.aws.monitoring import Alarms
 from portal.aws.network import Network
 from portal.aws.scaling import NodeAutoscaler
 from portal.aws.secrets import SecretReader
-from portal.kubernetes import autoscaling, backup, load_balancing, metrics_archive, postgres, security
+from portal.aws.storage import LogBucket
+from portal.aws.stores import ManagedStores
+from portal.kubernetes import autoscaling, load_balancing, metrics_archive, portal, security
 from portal.kubernetes.contract import CloudServices
 from portal.kubernetes.platform import Platform
 from portal.naming import Naming
@@ -40,7 +46,13 @@ class AwsEnvironment(PortalStack):
         )
 
         keys = Keys(
-            self, "keys", naming=naming, account=cloud.account, region=cloud.region, protected=environment.protected
+            self,
+            "keys",
+            naming=naming,
+            account=cloud.account,
+            region=cloud.region,
+            second_region=cloud.data.second_region,
+            protected=environment.protected,
         )
         network = Network(
             self,
@@ -70,33 +82,69 @@ class AwsEnvironment(PortalStack):
             cluster_name=cluster.contract.name,
             user=autoscaling.SERVICE_ACCOUNT,
         )
-        database_backups, cluster_backups = None, None
-        if environment.backup.level != "none":
-            database_backups = storage.database_backups(
-                storage.PodBucket(
-                    self,
-                    "database-backups",
-                    purpose="database-backups",
-                    naming=naming,
-                    account=cloud.account,
-                    cluster_name=cluster.contract.name,
-                    user=postgres.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                )
+        functions = Functions(self, "functions", naming=naming, network=network, keys=keys, cloud=cloud)
+        stores = ManagedStores(
+            self,
+            "stores",
+            naming=naming,
+            network=network,
+            members_group_id=cluster.members_group_id,
+            cluster_name=cluster.contract.name,
+            keys=keys,
+            functions=functions,
+            environment=environment,
+            user=portal.BACKEND_ACCOUNT,
+        )
+        files = SharedFiles(
+            self,
+            "files",
+            naming=naming,
+            network=network,
+            members_group_id=cluster.members_group_id,
+            cloud=cloud,
+            key=keys.data,
+            protected=environment.protected,
+        )
+        log = (
+            LogBucket(
+                self,
+                "access-logs",
+                naming=naming,
+                account=cloud.account,
+                kept_days=cloud.cluster.log_retention_days,
+                protected=environment.protected,
             )
-            cluster_backups = storage.cluster_backups(
-                storage.PodBucket(
-                    self,
-                    "cluster-backups",
-                    purpose="cluster-backups",
-                    naming=naming,
-                    account=cloud.account,
-                    cluster_name=cluster.contract.name,
-                    user=backup.SERVICE_ACCOUNT,
-                    protected=environment.protected,
-                ),
-                region=cloud.region,
+            if environment.backup.level != "none" or environment.monitoring.archive_days
+            else None
+        )
+        backups = (
+            Backups(
+                self,
+                "backups",
+                naming=naming,
+                environment=environment,
+                cluster_name=cluster.contract.name,
+                keys=keys,
+                functions=functions,
+                stores=stores,
+                log=log,
             )
+            if environment.backup.level != "none"
+            else None
+        )
+        Alarms(
+            self,
+            "alarms",
+            naming=naming,
+            account=cloud.account,
+            key=keys.messages,
+            alarms=[
+                *(monitoring.of_nat(id, gateway_id) for id, gateway_id in network.nat_ids.items()),
+                *stores.alarms,
+                *(backups.alarms if backups else ()),
+                *functions.alarms,
+            ],
+        )
         metrics_store = None
         if environment.monitoring.archive_days:
             metrics_store = storage.metrics(
@@ -108,6 +156,7 @@ class AwsEnvironment(PortalStack):
                     account=cloud.account,
                     cluster_name=cluster.contract.name,
                     user=metrics_archive.SERVICE_ACCOUNT,
+                    log=log,
                     protected=environment.protected,
                 ),
                 region=cloud.region,
@@ -120,6 +169,7 @@ class AwsEnvironment(PortalStack):
             region=cloud.region,
             cluster_name=cluster.contract.name,
             user=security.SECRETS_SERVICE_ACCOUNT,
+            others=stores.secrets,
         )
         balancer, target_controller = None, None
         if environment.mesh:
@@ -149,13 +199,17 @@ class AwsEnvironment(PortalStack):
             cluster=cluster.contract,
             services=CloudServices(
                 volumes=cluster.volumes,
-                database_backups=database_backups,
-                cluster_backups=cluster_backups,
+                database_backups=backups.of_database if backups else None,
+                cluster_backups=backups.of_cluster if backups else None,
                 node_autoscaler=node_autoscaler.contract,
                 secret_store=secret_reader.store,
                 metrics_store=metrics_store,
                 ingress=balancer.ingress if balancer else None,
                 target_controller=target_controller,
+                databases=stores.database_contracts,
+                caches=stores.cache_contracts,
+                portal_login=stores.login,
+                shared_files=files.contract,
             ),
             layer=environment,
             versions=versions,

@@ -1,0 +1,96 @@
+"""RDS: who manages the password, what survives what, and that production is copied elsewhere."""
+
+import pytest
+
+from portal.spec.loader import Environments
+from tests.conftest import StackOf
+
+MANAGED = ("staging-aws", "prod-aws")
+NAME = "stores_backstage-db"
+
+
+def test_dev_has_no_managed_store(stack: StackOf) -> None:
+    dev = stack("dev-aws")
+    for type in ("aws_db_instance", "aws_elasticache_replication_group", "aws_secretsmanager_secret"):
+        assert dev.all(type) == []
+
+
+@pytest.mark.parametrize("name", MANAGED)
+def test_the_database_outlives_a_zone_and_a_mistake(stack: StackOf, name: str) -> None:
+    database = stack(name).one("aws_db_instance", NAME)
+    assert database["multi_az"] is True
+    assert database["deletion_protection"] is True
+    assert database["lifecycle"]["prevent_destroy"] is True
+    assert database["skip_final_snapshot"] is False
+    assert "${random_id." in database["final_snapshot_identifier"], "a fixed name collides at the second destroy"
+    assert database["delete_automated_backups"] is False
+
+
+@pytest.mark.parametrize("name", MANAGED)
+def test_backups_are_kept_as_long_as_the_data_say(stack: StackOf, name: str, environments: Environments) -> None:
+    retention = environments.tiers[name.removesuffix("-aws")].backup.retention_days
+    assert stack(name).one("aws_db_instance", NAME)["backup_retention_period"] == retention
+
+
+@pytest.mark.parametrize("name", MANAGED)
+def test_it_speaks_tls_alone_and_counts_statements(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    database = synthesized.one("aws_db_instance", NAME)
+    group = synthesized.one("aws_db_parameter_group")
+    assert group.address in synthesized.references(database)
+    parameters = {parameter["name"]: parameter for parameter in group["parameter"]}
+    assert parameters["rds.force_ssl"]["value"] == "1"
+    assert parameters["shared_preload_libraries"]["value"] == "pg_stat_statements"
+    assert parameters["shared_preload_libraries"]["apply_method"] == "pending-reboot", "or the apply fails"
+    assert group["family"] == f"postgres{database['engine_version']}"
+
+
+def test_staging_leaves_the_password_to_the_service(stack: StackOf) -> None:
+    staging = stack("staging-aws")
+    (database,) = staging.all("aws_db_instance")
+    assert database["manage_master_user_password"] is True
+    assert "aws_kms_key.keys_data" in staging.references(database)
+    assert "ephemeral" not in staging.document
+
+
+def test_production_has_a_reader_so_the_password_is_ours_and_nobody_sees_it(stack: StackOf) -> None:
+    """RDS refuses readers of an instance whose password it manages."""
+    prod = stack("prod-aws")
+    database = prod.one("aws_db_instance", NAME)
+    assert database.get("manage_master_user_password") is None
+    assert database["password_wo"] == "${ephemeral.random_password.backstage-db.result}"
+    (version,) = [v for v in prod.all("aws_secretsmanager_secret_version") if "administrator" in v.address]
+    assert version["secret_string_wo_version"] == database["password_wo_version"], "or the two part"
+    reader = prod.one("aws_db_instance", f"{NAME}_reader-1")
+    assert database.address in prod.references(reader)
+    assert reader.get("password_wo") is None
+
+
+def test_the_rotation_reaches_one_database_and_one_secret(stack: StackOf) -> None:
+    prod = stack("prod-aws")
+    rights = prod.one("aws_iam_role_policy", "stores_backstage-db-rotation_role_rights")
+    found = {address for address in prod.references(rights) if address.startswith(("aws_db", "aws_secrets"))}
+    assert found == {f"aws_db_instance.{NAME}", f"aws_secretsmanager_secret.{NAME}_administrator"}
+    rotation = prod.one("aws_secretsmanager_secret_rotation", f"{NAME}_administrator_rotation")
+    assert f"aws_lambda_permission.{NAME}_administrator_rotation-allowed" in prod.references(rotation)
+    assert f"aws_db_instance.{NAME}" in prod.references(rotation), "there must be somebody who takes the password"
+
+
+def test_production_is_copied_into_another_region_under_a_key_of_it(stack: StackOf, environments: Environments) -> None:
+    prod = stack("prod-aws")
+    copy = prod.one("aws_db_instance_automated_backups_replication")
+    aws = environments.tiers["prod"].clouds.aws
+    assert copy["region"] == aws.data.second_region != aws.region
+    assert "aws_kms_key.keys_copies" in prod.references(copy)
+    assert prod.one("aws_kms_key", "keys_copies")["region"] == aws.data.second_region
+
+
+@pytest.mark.parametrize("name", MANAGED)
+def test_applications_log_in_by_iam_as_one_user(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    assert all(database["iam_database_authentication_enabled"] for database in synthesized.all("aws_db_instance"))
+    rights = synthesized.one("aws_iam_role_policy", "stores_client_rights")
+    assert "rds-db:connect" in rights["policy"]
+    assert "/backstage" in rights["policy"], "one user, not every one of the database"
+    association = synthesized.one("aws_eks_pod_identity_association", "stores_user")
+    assert association["service_account"] == "backstage-backend"
