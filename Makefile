@@ -26,6 +26,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON_READY := .venv/.ready
 NODE_READY := node_modules/.ready
+TARGET := loadtest/target/backend
+TARGET_READY := $(TARGET)/node_modules/.ready
 
 .PHONY: help
 help: ## Show this list
@@ -117,6 +119,10 @@ cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and s
 test-cluster: setup ## Try everything on a real control plane: our own, or the cluster that KUBECONFIG names
 	@$(VENV)/python -m pytest tests/cluster
 
+.PHONY: target
+target: setup $(TARGET_READY) ## Run a real Backstage on loopback until Ctrl-C, for load tests without a cluster
+	@exec $(VENV)/python -m loadtest.target
+
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
 
@@ -137,6 +143,12 @@ $(NODE_READY): package-lock.json
 	@npm ci --no-progress > .tools/npm.log 2>&1 || { tail -n 20 .tools/npm.log >&2; exit 2; }
 	@touch $@
 
+$(TARGET_READY): $(TARGET)/package-lock.json
+	@bin/prerequisites
+	@echo "Installing Backstage into $(TARGET)/node_modules/ (some minutes, once) ..."; mkdir -p .tools
+	@npm --prefix $(TARGET) ci --no-progress > .tools/npm-target.log 2>&1 || { tail -n 20 .tools/npm-target.log >&2; exit 2; }
+	@touch $@
+
 .PHONY: lock
 lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock
 	@$(PIPENV) lock
@@ -144,4 +156,4 @@ lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock
 
 .PHONY: clean
 clean: ## Remove everything that make created
-	rm -rf .venv .tools node_modules cdktf.out
+	rm -rf .venv .tools node_modules $(TARGET)/node_modules cdktf.out

@@ -2,10 +2,11 @@
 
 import ctypes
 import os
+import pwd
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,16 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 class Program:
     """One program, its output in a file of its own."""
 
-    def __init__(self, command: Sequence[str | Path], log: Path) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        user: str | None = None,
+    ) -> None:
+        """In `folder`, with `environment` instead of ours, as `user` (only root may become another)."""
         self.name, self.log = Path(command[0]).name, log
         parent = os.getpid()
 
@@ -35,6 +45,11 @@ class Program:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
+                cwd=folder,
+                env=environment,
+                user=user,
+                group=None if user is None else pwd.getpwnam(user).pw_gid,
+                extra_groups=None if user is None else (),
                 # Ctrl-C at the terminal is for us alone; we then end them in order.
                 start_new_session=True,
                 # Bound before it runs at all; what it does between fork and exec is two system calls.
@@ -53,6 +68,14 @@ class Program:
         """At once: the API server drains for a minute when asked politely, and this cluster is thrown away."""
         self._process.kill()
         self._process.wait()
+
+    def stop(self, number: int = signal.SIGTERM, *, patience_seconds: float = 5.0) -> None:
+        """Asks it to end; what has not ended by then is killed."""
+        self._process.send_signal(number)
+        try:
+            self._process.wait(patience_seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def last_words(self, lines: int = 5) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])

@@ -1,0 +1,1 @@
+"""What the load test runs against where there is no cluster: a real Backstage behind a stand-in of the frontend."""
