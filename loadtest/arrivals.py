@@ -1,0 +1,114 @@
+"""Open arrivals: when the next request is due is decided by a schedule, never by how fast the target answers.
+
+A closed loop of users sends less the slower the target is, and so never sees the wait of those whom it did not send
+(coordinated omission). Here each arrival has its due moment, known in advance and the same for any number of workers;
+who comes late is late from that moment on, and who cannot be started within reason is counted as dropped.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Final, Literal
+
+from gevent import Greenlet, sleep, spawn
+from gevent.event import AsyncResult
+
+from loadtest.run import Phase, Plan
+
+PATIENCE_SECONDS: Final = 30.0
+"""For so long an arrival waits for a free user; then it is dropped, as a visitor would leave."""
+
+
+def due_times(
+    phases: Sequence[Phase], *, share: float, kind: Literal["constant", "poisson"], seed: str
+) -> Iterator[float]:
+    """Seconds from the run's start at which one kind of user arrives, at `share` of each phase's rate.
+
+    `phases` may grow while it is read. One process of unit rate is stretched by the plan's rate, so that a change of
+    rate neither loses nor bunches arrivals.
+    """
+    chance = random.Random(seed)
+    at, index = 0.0, 0
+    while True:
+        # Of a constant rate the first is due after half an interval, so that the kinds of users do not march in step.
+        work = chance.expovariate(1.0) if kind == "poisson" else (1.0 if at else chance.random())
+        while True:
+            if index == len(phases):
+                return
+            phase = phases[index]
+            rate, end = (phase.offered_rps or 0.0) * share, phase.end_seconds
+            at = max(at, phase.start_seconds)
+            if end is None or work < rate * (end - at):
+                break
+            work -= rate * (end - at)
+            at, index = end, index + 1
+        if not rate:
+            return
+        at += work / rate
+        yield at
+
+
+def of_worker(due: Iterator[float], *, position: int, workers: int) -> Iterator[float]:
+    """Each worker takes every n-th, so that all together make the one schedule."""
+    return islice(due, position, None, workers)
+
+
+def planned_per_second(plan: Plan, shares: Sequence[tuple[str, float]], *, until_seconds: float) -> list[int]:
+    """How many arrivals were due in each whole second, over all kinds of users."""
+    planned = [0] * int(until_seconds)
+    if plan.arrivals is None:
+        return planned
+    for name, share in shares:
+        for due in due_times(plan.phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name)):
+            if due >= len(planned):
+                break
+            planned[int(due)] += 1
+    return planned
+
+
+def seed_of(plan: Plan, user: str) -> str:
+    return f"{plan.seed}/{user}"
+
+
+class Dispatcher:
+    """Hands each arrival of one kind of user to whoever is free; the last to become free first.
+
+    So as few users, and connections, are at work as the target's speed needs.
+    """
+
+    def __init__(
+        self, due: Iterator[float], *, now: Callable[[], float], patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._due, self._now, self._patience = due, now, patience_seconds
+        self._idle: list[AsyncResult] = []
+        self._waiting: deque[float] = deque()
+        self._greenlet: Greenlet = spawn(self._run)
+
+    def take(self) -> float:
+        """Blocks until an arrival is due for the caller; returns when it was due."""
+        oldest = self._now() - self._patience
+        while self._waiting:
+            due = self._waiting.popleft()
+            if due >= oldest:
+                return due
+        mine: AsyncResult = AsyncResult()
+        self._idle.append(mine)
+        try:
+            return float(mine.get())
+        finally:
+            # A user that is stopped while it waits must not be handed an arrival.
+            if mine in self._idle:
+                self._idle.remove(mine)
+
+    def stop(self) -> None:
+        self._greenlet.kill(block=False)
+
+    def _run(self) -> None:
+        for due in self._due:
+            while (wait := due - self._now()) > 0:
+                sleep(wait)
+            if self._idle:
+                self._idle.pop().set(due)
+            else:
+                self._waiting.append(due)

@@ -1,0 +1,253 @@
+"""The run as the master, or a process without workers, sees it: begins, collects, ends, judges, reports.
+
+Locust's own end is too short for the last samples: a master waits half a second for them, while its workers may wait
+`--stop-timeout` for their users. So the workers are asked to finish, and waited for, before Locust ends anything.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gevent import Greenlet, sleep, spawn
+from locust.env import Environment
+from locust.runners import STATE_MISSING, MasterRunner
+
+from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
+from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
+from loadtest.options import Options
+from loadtest.recording.collector import Collector
+from loadtest.report.files import write_all
+from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun, Target
+from loadtest.slo.evaluate import evaluate
+from loadtest.slo.spec import Objectives
+from loadtest.verdict import Targets, Verdict, judge
+
+ATTRIBUTE_CONDUCTOR: Final = "portal_conductor"
+START, EXTEND, FINISH, FINAL = "loadtest.start", "loadtest.extend", "loadtest.finish", "loadtest.final"
+REPORT: Final = "loadtest"
+"""The key of our part in the reports that workers send anyway."""
+GRACE_SECONDS: Final = 5.0
+"""Beyond --stop-timeout, for the last report of a worker."""
+REPORTED_AFTER_SECONDS: Final = 5.0
+"""What happened so long ago has been reported by every worker: Locust's interval of three seconds, and the way."""
+SPAWN_PER_SECOND: Final = 500.0
+
+log = logging.getLogger(__name__)
+
+
+def conductor_of(environment: Environment) -> "Conductor":
+    found: Conductor = getattr(environment, ATTRIBUTE_CONDUCTOR)
+    return found
+
+
+class Conductor:
+    def __init__(self, environment: Environment, options: Options) -> None:
+        self._environment, self._options = environment, options
+        self._plan: Plan | None = None
+        self._collector = Collector()
+        self._started_at = 0.0
+        self._zero = 0.0
+        self._ended: Ended | None = None
+        self._end_seconds = 0.0
+        self._problems: list[str] = []
+        self._last_tick: tuple[int, float] = (0, 1.0)
+        self._watch: Greenlet | None = None
+        self._gathered = self._finishing = False
+        self.running = False
+        self.verdict: Verdict | None = None
+
+    # What Locust asks and tells.
+
+    def tick(self) -> tuple[int, float] | None:
+        """Users and spawn rate for now; None ends the run."""
+        if not self.running:
+            if self._ended == "refused":
+                return None
+            if problems := self._options.preflight(self._environment.host or ""):
+                self.refuse(problems)
+                return None
+            self._plan = self._options.plan()
+            self._last_tick = self._wanted(self._plan.phases[0])
+            return self._last_tick
+        if self._gathered or self._ended:
+            # While others end the run: this must not end it a second time.
+            return None if self._ended and not self._gathered else self._last_tick
+        plan, at = self._known_plan(), self.now()
+        if plan.end_seconds is not None and at >= plan.end_seconds:
+            self._ended, self._end_seconds = "completed", plan.end_seconds
+            return None
+        self._last_tick = self._wanted(plan.phase_at(at))
+        return self._last_tick
+
+    def begin(self) -> None:
+        """Locust's `test_start`, before any user is made."""
+        plan = self._plan = self._plan or self._options.plan()
+        self._collector = Collector()
+        self._started_at, self._zero = time.time(), time.perf_counter()
+        self._ended, self._problems = None, []
+        self._gathered = self._finishing = False
+        self.verdict, self.running = None, True
+        runner = self._environment.runner
+        workers = (
+            sorted(client.id for client in runner.clients.ready) if isinstance(runner, MasterRunner) else ["local"]
+        )
+        for position, worker in enumerate(workers):
+            self._collector.expect(worker)
+            assignment = Assignment(
+                plan=plan,
+                started_at=self._started_at,
+                position=position,
+                workers=len(workers),
+                shares=dict(self._shares()),
+                patience_seconds=PATIENCE_SECONDS,
+            )
+            if isinstance(runner, MasterRunner):
+                runner.send_message(START, ASSIGNMENT.dump_python(assignment, mode="json"), worker)
+            else:
+                setattr(self._environment, ATTRIBUTE, Maker(assignment))
+        self._watch = spawn(self._watching)
+
+    def report(self, worker: str, data: dict[str, Any]) -> None:
+        if self.running:
+            self._collector.add(worker, data, received_at=time.time())
+
+    def gather(self) -> None:
+        """Locust's `test_stopping`: every worker lets its users finish and sends what it still has."""
+        if self._gathered or not self.running:
+            return
+        self._gathered = True
+        self._end_seconds = self._end_seconds or self.now()
+        if self._watch:
+            self._watch.kill(block=False)
+        runner = self._environment.runner
+        if not isinstance(runner, MasterRunner):
+            return
+        alive = [client.id for client in runner.clients.all if client.state != STATE_MISSING]
+        mine = set(alive) & set(self._collector.sources)
+        for worker in mine:
+            runner.send_message(FINISH, None, worker)
+        deadline = time.monotonic() + self._environment.stop_timeout + GRACE_SECONDS
+        while (waiting := self._collector.unfinished(mine)) and time.monotonic() < deadline:
+            sleep(0.05)
+        for worker in waiting:
+            self._collector.lost(worker, at=self._end_seconds)
+
+    def finish(self) -> None:
+        """Locust's `test_stop`: judge and report, once a run."""
+        if self._finishing or not self.running:
+            return
+        self._finishing = True
+        maker: Maker | None = getattr(self._environment, ATTRIBUTE, None)
+        if maker:
+            self.report("local", maker.report(final=True))
+            maker.stop()
+            setattr(self._environment, ATTRIBUTE, None)
+        self.running = False
+        self._conclude(self._recorded())
+
+    def refuse(self, problems: Sequence[str]) -> None:
+        """Nothing is sent; the report says why."""
+        self._ended = "refused"
+        self._plan = self._plan or self._options.plan()
+        self._problems += problems
+        self._started_at = time.time()
+        self._conclude(self._recorded())
+
+    def never_started(self) -> None:
+        """Locust ends and no run was ever begun."""
+        if self.verdict is None:
+            self.refuse(["the run never started: no worker came, or it was stopped before"])
+
+    def extend(self, phases: Sequence[Phase]) -> None:
+        """Adds to the plan while it runs."""
+        plan = self._known_plan()
+        self._plan = replace(plan, phases=(*plan.phases, *phases))
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner):
+            runner.send_message(EXTEND, PHASES.dump_python(tuple(phases), mode="json"))
+        elif maker := getattr(self._environment, ATTRIBUTE, None):
+            maker.extend(phases)
+
+    def now(self) -> float:
+        return time.perf_counter() - self._zero
+
+    # What happens meanwhile.
+
+    def _watching(self) -> None:
+        runner = self._environment.runner
+        while True:
+            sleep(1)
+            if isinstance(runner, MasterRunner):
+                alive = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
+                for worker in set(self._collector.sources) - alive:
+                    self._collector.lost(worker, at=self.now())
+            elif maker := getattr(self._environment, ATTRIBUTE, None):
+                self.report("local", maker.report())
+            if breach := self._breach():
+                log.error("Ending the run: %s", breach)
+                self._ended, self._end_seconds = "aborted", self.now()
+                return
+
+    def _breach(self) -> str | None:
+        """An objective that is to end the run when missed, and is."""
+        objectives = tuple(o for o in self._options.objectives.objectives if o.abort)
+        if not objectives:
+            return None
+        until = self.now() - REPORTED_AFTER_SECONDS
+        longest = max(2 * (o.window_seconds or 0) + o.for_seconds for o in objectives)
+        since = max(until - longest, 0.0)
+        outcomes = evaluate(
+            Objectives(objectives=objectives),
+            self._known_plan(),
+            self._collector.cells(since=since),
+            until_seconds=until,
+            since_seconds=since,
+        )
+        return next((outcome.sentence() for outcome in outcomes if outcome.missed), None)
+
+    def _recorded(self) -> RecordedRun:
+        plan, duration = self._known_plan(), self._end_seconds
+        arrivals = None
+        if plan.model == "open" and duration:
+            seconds = int(duration)
+            arrivals = Arrivals(
+                planned=tuple(planned_per_second(plan, self._shares(), until_seconds=seconds)),
+                started=self._collector.started(seconds=seconds),
+                start_delay=self._collector.start_delay(),
+            )
+        return RecordedRun(
+            plan=plan,
+            target=Target(url=self._environment.host or ""),
+            started_at=datetime.fromtimestamp(self._started_at, UTC).isoformat(timespec="seconds"),
+            duration_seconds=duration,
+            ended=self._ended or ("completed" if plan.end_seconds is None else "interrupted"),
+            cells=self._collector.cells(),
+            workers=self._collector.workers(),
+            arrivals=arrivals,
+            problems=tuple(self._problems),
+        )
+
+    def _conclude(self, run: RecordedRun) -> None:
+        verdict = judge(run, Targets(objectives=self._options.objectives))
+        directory = self._options.report_dir or Path(
+            "loadtest-reports", f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}"
+        )
+        self.verdict = write_all(run, verdict, directory)
+
+    def _known_plan(self) -> Plan:
+        assert self._plan is not None
+        return self._plan
+
+    def _wanted(self, phase: Phase) -> tuple[int, float]:
+        users = phase.users or 0
+        own_rate = self._options.spawn_rate if self._known_plan().profile == "custom" else None
+        return users, own_rate or min(max(users, 1), SPAWN_PER_SECOND)
+
+    def _shares(self) -> list[tuple[str, float]]:
+        classes = self._environment.user_classes
+        total = sum(user.weight for user in classes)
+        return sorted((user.__name__, user.weight / total) for user in classes)

@@ -1,0 +1,98 @@
+"""What a process that makes load holds for the length of one run: recorder, clock, and its part of the arrivals."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import psutil
+from gevent import Greenlet, sleep, spawn
+from locust import User
+from locust.env import Environment
+from pydantic import TypeAdapter
+
+from loadtest.arrivals import Dispatcher, due_times, of_worker, seed_of
+from loadtest.recording.recorder import Recorder
+from loadtest.run import Phase, Plan
+
+ATTRIBUTE: Final = "portal_maker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """What the master tells each worker at the start."""
+
+    plan: Plan
+    started_at: float
+    """Seconds since 1970 by the master's clock."""
+    position: int
+    workers: int
+    shares: Mapping[str, float]
+    """Of each user class in the arrivals."""
+    patience_seconds: float
+
+
+ASSIGNMENT: Final = TypeAdapter(Assignment)
+PHASES: Final = TypeAdapter(tuple[Phase, ...])
+
+
+def maker_of(environment: Environment) -> "Maker | None":
+    found: Maker | None = getattr(environment, ATTRIBUTE, None)
+    return found
+
+
+class Maker:
+    def __init__(self, assignment: Assignment) -> None:
+        plan = assignment.plan
+        # From here on the monotonic clock alone: one that is set in the run moves nothing.
+        self.clock_zero = time.perf_counter() - (time.time() - assignment.started_at)
+        self.recorder = Recorder(plan, clock_zero=self.clock_zero)
+        self.open = plan.model == "open"
+        self._phases = list(plan.phases)
+        self._number = 0
+        self._cpu: list[float] = []
+        self._greenlet: Greenlet = spawn(self._watch_cpu)
+        self._dispatchers = {
+            name: Dispatcher(
+                of_worker(
+                    due_times(self._phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name)),
+                    position=assignment.position,
+                    workers=assignment.workers,
+                ),
+                now=self.recorder.now,
+                patience_seconds=assignment.patience_seconds,
+            )
+            for name, share in assignment.shares.items()
+            if plan.arrivals
+        }
+
+    def take(self, user: type[User]) -> float:
+        due = self._dispatchers[user.__name__].take()
+        self.recorder.started(due)
+        return due
+
+    def extend(self, phases: Sequence[Phase]) -> None:
+        self._phases.extend(phases)
+        self.recorder.extended(replace(self.recorder.plan, phases=tuple(self._phases)))
+
+    def report(self, *, final: bool = False) -> dict[str, Any]:
+        cpu, self._cpu = self._cpu, []
+        number, self._number = self._number, self._number + 1
+        return self.recorder.drain() | {
+            "number": number,
+            "sent_at": time.time(),
+            "cpu_percent": cpu,
+            "final": final,
+        }
+
+    def stop(self) -> None:
+        self._greenlet.kill(block=False)
+        for dispatcher in self._dispatchers.values():
+            dispatcher.stop()
+
+    def _watch_cpu(self) -> None:
+        process = psutil.Process()
+        process.cpu_percent()
+        while True:
+            sleep(1)
+            self._cpu.append(process.cpu_percent())

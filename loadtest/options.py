@@ -1,0 +1,131 @@
+"""What the command line, the environment and config files ask for, in our terms."""
+
+from argparse import ArgumentTypeError, Namespace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loadtest.preflight import preflight
+from loadtest.run import Plan
+from loadtest.shapes.profiles import PROFILES, Arrival, custom, named
+from loadtest.slo.spec import BrokenSlo, Objectives, load
+
+DEFAULT_SLO = Path(__file__).with_name("slo.yaml")
+
+
+def add_arguments(parser: Any) -> None:
+    """Locust's `init_command_line_parser`. A bad value ends with Locust's usage message and 2."""
+    # Locust has a --profile of its own, a free name under which runs are grouped; ours are such names.
+    own = next(action for action in parser._actions if action.dest == "profile")
+    own.choices = sorted(PROFILES)
+    own.help = "What load to offer: " + "; ".join(f"{name}: {p.about}" for name, p in sorted(PROFILES.items()))
+    group = parser.add_argument_group("Portal load test", "Objectives, profiles and verdicts; see docs/loadtest.md")
+    group.add_argument(
+        "--slo", type=_objectives, env_var="LOADTEST_SLO", help="YAML file of objectives (default: loadtest/slo.yaml)"
+    )
+    group.add_argument(
+        "--arrivals",
+        choices=("poisson", "constant", "closed"),
+        default="poisson",
+        env_var="LOADTEST_ARRIVALS",
+        help="How visitors of a profile arrive; closed: a fixed number of --users (default: poisson)",
+    )
+    group.add_argument(
+        "--rate",
+        type=_positive,
+        env_var="LOADTEST_RATE",
+        help="Highest arrivals a second, of all journeys",
+    )
+    group.add_argument("--seed", type=int, default=0, env_var="LOADTEST_SEED", help="Of the arrivals (default: 0)")
+    group.add_argument(
+        "--report-dir",
+        env_var="LOADTEST_REPORT_DIR",
+        help="Where the report goes (default: a new directory under loadtest-reports/)",
+    )
+    group.add_argument(
+        "--health-path",
+        default="/api/health",
+        env_var="LOADTEST_HEALTH_PATH",
+        help="What must answer 200 before anything is sent; empty: nothing is asked (default: /api/health)",
+    )
+    group.add_argument(
+        "--production-host",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        env_var="LOADTEST_PRODUCTION_HOST",
+        help="Host names that are production, such as portal.example.com; may be given more than once",
+    )
+    group.add_argument(
+        "--yes-load-production",
+        action="store_true",
+        env_var="LOADTEST_YES_LOAD_PRODUCTION",
+        help="Load a production host all the same",
+    )
+    for action in group._group_actions:
+        # What changes from run to run; paths and permissions are for who starts the process.
+        action.include_in_web_ui = action.dest in ("arrivals", "rate", "seed")
+
+
+def _objectives(text: str) -> str:
+    try:
+        load(Path(text))
+    except BrokenSlo as error:
+        raise ArgumentTypeError(str(error)) from error
+    # As text: Locust sends its options to the workers, and knows no paths.
+    return text
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"{text} is not a positive number of arrivals a second")
+    return value
+
+
+@dataclass(frozen=True)
+class Options:
+    """A view of Locust's parsed options, read anew at each start: the web UI changes them."""
+
+    parsed: Namespace
+
+    @property
+    def objectives(self) -> Objectives:
+        return load(Path(self.parsed.slo or DEFAULT_SLO))
+
+    @property
+    def report_dir(self) -> Path | None:
+        return Path(self.parsed.report_dir) if self.parsed.report_dir else None
+
+    @property
+    def spawn_rate(self) -> float | None:
+        found: float | None = self.parsed.spawn_rate
+        return found
+
+    def plan(self) -> Plan:
+        parsed = self.parsed
+        if not parsed.profile:
+            return custom(users=parsed.num_users or 1, spawn_rate=parsed.spawn_rate or 1, seconds=parsed.run_time)
+        arrivals: Arrival = parsed.arrivals
+        # Locust itself sets one user when it is told none.
+        users = parsed.num_users if (parsed.num_users or 0) > 1 else None
+        rate = float(parsed.rate) if parsed.rate else None
+        return named(
+            parsed.profile,
+            arrivals=arrivals,
+            rate_rps=rate,
+            users=users,
+            seconds=parsed.run_time,
+            seed=int(parsed.seed or 0),
+        )
+
+    def preflight(self, host: str) -> list[str]:
+        return preflight(
+            host,
+            health_path=self.parsed.health_path,
+            production=self.parsed.production_host,
+            allowed=self.parsed.yes_load_production,
+        )

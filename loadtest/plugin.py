@@ -1,0 +1,133 @@
+"""Joins the load test to Locust: arguments, events, messages, exit code. Importing it is enough."""
+
+import signal
+import sys
+from typing import Any, Final
+
+import gevent
+from locust import events
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import MasterRunner, WorkerRunner
+
+from loadtest.conductor import (
+    ATTRIBUTE_CONDUCTOR,
+    EXTEND,
+    FINAL,
+    FINISH,
+    REPORT,
+    START,
+    Conductor,
+    conductor_of,
+)
+from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Maker, maker_of
+from loadtest.options import Options, add_arguments
+
+STOP_TIMEOUT_SECONDS: Final = 10.0
+"""For requests in flight at the end; Locust's own default discards them, so a hung target would look well."""
+
+
+@events.init_command_line_parser.add_listener
+def _arguments(parser: Any, **_: Any) -> None:
+    add_arguments(parser)
+
+
+@events.init.add_listener
+def _init(environment: Environment, runner: Any, **_: Any) -> None:
+    environment.events.request.add_listener(lambda **sample: _sample(environment, sample))
+    if isinstance(runner, WorkerRunner):
+        _join_worker(environment, runner)
+    else:
+        _join_master(environment, runner)
+
+
+def _sample(environment: Environment, sample: dict[str, Any]) -> None:
+    if maker := maker_of(environment):
+        maker.recorder.on_request(**sample)
+
+
+def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
+    # The master alone judges; a worker that did its part did well.
+    environment.process_exit_code = 0
+
+    def start(environment: Environment, msg: Message, **_: Any) -> None:
+        if old := maker_of(environment):
+            old.stop()
+        setattr(environment, ATTRIBUTE, Maker(ASSIGNMENT.validate_python(msg.data)))
+
+    def extend(environment: Environment, msg: Message, **_: Any) -> None:
+        if maker := maker_of(environment):
+            maker.extend(PHASES.validate_python(msg.data))
+
+    def finish(environment: Environment, **_: Any) -> None:
+        maker = maker_of(environment)
+        if maker:
+            runner.stop()
+            # No report may come between: this one is the last.
+            setattr(environment, ATTRIBUTE, None)
+            runner.send_message(FINAL, maker.report(final=True))
+            maker.stop()
+
+    def report(data: dict[str, Any], **_: Any) -> None:
+        if maker := maker_of(environment):
+            data[REPORT] = maker.report()
+
+    runner.register_message(START, start)
+    runner.register_message(EXTEND, extend)
+    # Users may take a while to end; messages must be read meanwhile.
+    runner.register_message(FINISH, finish, concurrent=True)
+    environment.events.report_to_master.add_listener(report)
+    # Added after the runner's own, and called in reverse: before it tells the master that this worker is gone.
+    environment.events.quitting.add_listener(finish)
+
+
+def _join_master(environment: Environment, runner: Any) -> None:
+    options = environment.parsed_options
+    assert options is not None
+    conductor = Conductor(environment, Options(options))
+    setattr(environment, ATTRIBUTE_CONDUCTOR, conductor)
+    if not options.stop_timeout:
+        environment.stop_timeout = STOP_TIMEOUT_SECONDS
+
+    def reported(client_id: str, data: dict[str, Any], **_: Any) -> None:
+        if REPORT in data:
+            conductor.report(client_id, data[REPORT])
+
+    def final(msg: Message, **_: Any) -> None:
+        conductor.report(msg.node_id, msg.data)
+
+    if isinstance(runner, MasterRunner):
+        environment.events.worker_report.add_listener(reported)
+        runner.register_message(FINAL, final)
+    # Locust answers SIGTERM only once a shape has come to its end; a Job in a cluster is stopped by it.
+    gevent.signal_handler(signal.SIGTERM, _terminated, environment)
+    environment.events.test_start.add_listener(lambda **_: conductor.begin())
+    environment.events.test_stopping.add_listener(lambda **_: conductor.gather())
+    environment.events.test_stop.add_listener(lambda **_: conductor.finish())
+
+
+def _terminated(environment: Environment) -> None:
+    assert environment.runner is not None
+    running = conductor_of(environment).running
+    environment.runner.quit()
+    if not running:
+        # Locust would go on waiting for workers.
+        environment.events.quitting.fire(environment=environment, reverse=True)
+        sys.exit(environment.process_exit_code)
+
+
+@events.quitting.add_listener
+def _quitting(environment: Environment, **_: Any) -> None:
+    """On the master this comes after its runner has ended the run."""
+    if isinstance(environment.runner, WorkerRunner):
+        return
+    conductor = conductor_of(environment)
+    if conductor.running:
+        # Without workers, Locust ends its runner only after this.
+        assert environment.runner is not None
+        environment.runner.quit()
+    options = environment.parsed_options
+    if options is not None and (options.headless or options.autostart):
+        conductor.never_started()
+    if conductor.verdict:
+        environment.process_exit_code = conductor.verdict.exit_code

@@ -1,0 +1,106 @@
+"""On the master, or in a run without workers: all cells of all processes, and whether all of them arrived."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loadtest.recording.histogram import Histogram
+from loadtest.recording.recorder import Key
+from loadtest.run import Cell, Worker
+
+
+@dataclass
+class _Parts:
+    latency: list[Histogram] = field(default_factory=list)
+    service_time: list[Histogram] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    def cell(self, key: Key) -> Cell:
+        latency, service = _one(self.latency), _one(self.service_time)
+        self.latency, self.service_time = [latency], [service]
+        return Cell(
+            endpoint=key.endpoint,
+            phase=key.phase,
+            second=key.second,
+            latency=latency,
+            service_time_when_other=None if service == latency else service,
+            failures=dict(self.failures),
+        )
+
+
+def _one(parts: list[Histogram]) -> Histogram:
+    return parts[0] if len(parts) == 1 else Histogram.merged(parts)
+
+
+@dataclass
+class _Source:
+    cpu_percent: list[float] = field(default_factory=list)
+    next_report: int = 0
+    missing: int = 0
+    offset: float | None = None
+    lost_at: float | None = None
+    final: bool = False
+
+
+class Collector:
+    def __init__(self) -> None:
+        self._parts: dict[Key, _Parts] = defaultdict(_Parts)
+        self._started: Counter[int] = Counter()
+        self._delays: list[Histogram] = []
+        self.sources: dict[str, _Source] = {}
+
+    def expect(self, worker: str) -> None:
+        self.sources.setdefault(worker, _Source())
+
+    def add(self, worker: str, report: Mapping[str, Any], *, received_at: float) -> None:
+        """What `Recorder.drain` gave, with the `number`, `sent_at` and `cpu_percent` that the process put to it."""
+        source = self.sources.setdefault(worker, _Source())
+        # Reports of one connection arrive in order, so a number that is skipped is a report that is gone.
+        source.missing += max(report["number"] - source.next_report, 0)
+        source.next_report = report["number"] + 1
+        source.cpu_percent.extend(report["cpu_percent"])
+        source.final = source.final or bool(report.get("final"))
+        offset = report["sent_at"] - received_at
+        # The way takes time and never less than none: the greatest is nearest to the truth.
+        source.offset = offset if source.offset is None else max(source.offset, offset)
+        for endpoint, phase, second, latency, service, failures in report["cells"]:
+            parts = self._parts[Key(endpoint, phase, second)]
+            histogram = Histogram.unpacked(latency)
+            parts.latency.append(histogram)
+            parts.service_time.append(Histogram.unpacked(service) if service else histogram)
+            parts.failures.update(failures)
+        self._started.update(dict(report["started"]))
+        self._delays.append(Histogram.unpacked(report["start_delay"]))
+        if len(self._delays) > 100:
+            self._delays = [Histogram.merged(self._delays)]
+
+    def lost(self, worker: str, *, at: float) -> None:
+        source = self.sources.setdefault(worker, _Source())
+        if source.lost_at is None and not source.final:
+            source.lost_at = at
+
+    def cells(self, *, since: float = 0.0) -> tuple[Cell, ...]:
+        return tuple(self._parts[key].cell(key) for key in sorted(self._parts) if key.second >= since)
+
+    def started(self, *, seconds: int) -> tuple[int, ...]:
+        return tuple(self._started[second] for second in range(seconds))
+
+    def start_delay(self) -> Histogram:
+        return Histogram.merged(self._delays)
+
+    def workers(self) -> tuple[Worker, ...]:
+        return tuple(
+            Worker(
+                id=name,
+                cpu_percent=tuple(source.cpu_percent),
+                clock_offset_seconds=source.offset or 0.0,
+                lost_at_seconds=source.lost_at,
+                reports_missing=source.missing,
+            )
+            for name, source in self.sources.items()
+        )
+
+    def unfinished(self, workers: Iterable[str]) -> set[str]:
+        """Those whose last report has not come yet."""
+        return {name for name in workers if not self.sources[name].final and self.sources[name].lost_at is None}

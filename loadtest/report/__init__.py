@@ -1,0 +1,1 @@
+"""What a run left: files, all of them functions of the run and its verdict."""

@@ -1,0 +1,1 @@
+"""Journeys of the portal's visitors, one file each."""

@@ -1,0 +1,156 @@
+"""The named profiles as plans: each a table of phases by their share of the time and of the highest rate."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from loadtest.autoscaling.steps import Step
+from loadtest.run import Phase, PhaseName, Plan
+
+Arrival = Literal["constant", "poisson", "closed"]
+
+
+class Stretch(NamedTuple):
+    name: PhaseName
+    label: str
+    time_share: float
+    load_share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """`rate_rps` and `seconds` are what it has when nobody says otherwise."""
+
+    about: str
+    seconds: float
+    rate_rps: float
+    stretches: tuple[Stretch, ...]
+
+
+RAMP_STEPS: Final = 8
+
+PROFILES: Final = {
+    "smoke": Profile(
+        about="a minute of little load: does everything answer as it should",
+        seconds=60,
+        rate_rps=5,
+        stretches=(Stretch("warm-up", "warm-up", 0.2, 0.6), Stretch("steady", "steady", 0.8, 1)),
+    ),
+    "ramp": Profile(
+        about="up in eight steps, then held",
+        seconds=600,
+        rate_rps=50,
+        stretches=(
+            Stretch("warm-up", "warm-up", 0.1, 0.1),
+            *(
+                Stretch("ramp", f"step {step} of {RAMP_STEPS}", 0.05, step / RAMP_STEPS)
+                for step in range(1, RAMP_STEPS + 1)
+            ),
+            Stretch("steady", "steady", 0.4, 1),
+            Stretch("cool-down", "cool-down", 0.1, 0.1),
+        ),
+    ),
+    "steady": Profile(
+        about="one rate for ten minutes",
+        seconds=600,
+        rate_rps=50,
+        stretches=(Stretch("warm-up", "warm-up", 0.1, 0.5), Stretch("steady", "steady", 0.9, 1)),
+    ),
+    "spike": Profile(
+        about="five times the load at once, and back",
+        seconds=600,
+        rate_rps=100,
+        stretches=(
+            Stretch("warm-up", "warm-up", 0.1, 0.2),
+            Stretch("steady", "before the spike", 0.2, 0.2),
+            Stretch("transient", "spike", 0.2, 1),
+            Stretch("transient", "recovery", 0.1, 0.2),
+            Stretch("steady", "after the spike", 0.4, 0.2),
+        ),
+    ),
+    "soak": Profile(
+        about="eight hours of one rate: leaks, and what happens once an hour",
+        seconds=8 * 3600,
+        rate_rps=30,
+        stretches=(Stretch("warm-up", "warm-up", 1 / 96, 0.5), Stretch("steady", "steady", 95 / 96, 1)),
+    ),
+}
+
+USERS_SECONDS: Final = 10
+"""So many seconds' worth of arrivals can be under way at once before arrivals have to wait for a user."""
+USERS_AT_MOST: Final = 5000
+
+
+def named(
+    name: str,
+    *,
+    arrivals: Arrival = "poisson",
+    rate_rps: float | None = None,
+    users: int | None = None,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> Plan:
+    """A profile as a plan. `users` is the highest number: of the closed model, or of those who serve the arrivals."""
+    profile = PROFILES[name]
+    highest = rate_rps or profile.rate_rps
+    length = seconds or profile.seconds
+    phases, start = [], 0.0
+    for number, stretch in enumerate(profile.stretches, start=1):
+        # The last ends on the second, whatever the shares add up to.
+        end = length if number == len(profile.stretches) else start + stretch.time_share * length
+        phases.append(
+            Phase(
+                name=stretch.name,
+                label=stretch.label,
+                start_seconds=start,
+                end_seconds=end,
+                offered_rps=None if arrivals == "closed" else highest * stretch.load_share,
+                users=max(1, round((users or 10) * stretch.load_share))
+                if arrivals == "closed"
+                else users or pool(highest),
+            )
+        )
+        start = end
+    return Plan(
+        profile=name,
+        model="closed" if arrivals == "closed" else "open",
+        arrivals=None if arrivals == "closed" else arrivals,
+        phases=tuple(phases),
+        seed=seed,
+    )
+
+
+def custom(*, users: int, spawn_rate: float, seconds: float | None) -> Plan:
+    """What Locust's own options ask for: users one after another, then all of them."""
+    ramp = min(users / spawn_rate, seconds or math.inf)
+    steady = Phase(name="steady", label="steady", start_seconds=ramp, end_seconds=seconds, users=users)
+    ramping = Phase(name="ramp", label="spawning", start_seconds=0, end_seconds=ramp, users=users)
+    return Plan(profile="custom", model="closed", phases=(ramping,) if ramp == seconds else (ramping, steady))
+
+
+def stepped(steps: Sequence[Step], *, arrivals: Literal["constant", "poisson"], users: int | None, seed: int) -> Plan:
+    """The profile "autoscale": steps that an autoscaler must follow, and back."""
+    highest = max(step.rate_rps for step in steps)
+    phases: list[Phase] = []
+    start = 0.0
+    for step in steps:
+        end = start + step.hold_seconds
+        phases.append(
+            Phase(
+                name="transient" if step.rate_rps else "cool-down",
+                label=f"to {step.replicas} replicas",
+                start_seconds=start,
+                end_seconds=end,
+                offered_rps=step.rate_rps,
+                users=users or pool(highest),
+                replicas=step.replicas,
+            )
+        )
+        start = end
+    return Plan(profile="autoscale", model="open", arrivals=arrivals, phases=tuple(phases), seed=seed)
+
+
+def pool(rate_rps: float) -> int:
+    """How many users serve arrivals of that rate."""
+    return min(max(math.ceil(rate_rps * USERS_SECONDS), 20), USERS_AT_MOST)

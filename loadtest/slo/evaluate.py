@@ -1,0 +1,228 @@
+"""Objectives against the cells of a run, from the histograms and never from rounded percentiles."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from loadtest.recording.histogram import Histogram
+from loadtest.run import Cell, Phase, PhaseName, Plan
+from loadtest.slo.spec import Objective, Objectives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One limit of one objective. `observed` is None where there was nothing to observe.
+
+    With windows, `observed` is the worst window, and `from_seconds` and `to_seconds` are the breach or that window.
+    """
+
+    objective: str
+    metric: str
+    """Such as "p95", "error ratio", "throughput", "apdex"."""
+    unit: str
+    limit: float
+    observed: float | None
+    missed: bool
+    requests: int
+    from_seconds: float
+    to_seconds: float
+    worst_endpoint: str | None = None
+
+    def sentence(self) -> str:
+        seen = "nothing to measure" if self.observed is None else f"{_number(self.observed)}{self.unit}"
+        least = self.metric in ("throughput", "apdex")
+        limit = f"{'at least' if least else 'at most'} {_number(self.limit)}{self.unit}"
+        where = f", worst at {self.worst_endpoint}" if self.worst_endpoint and self.missed else ""
+        return (
+            f"{self.objective}: {self.metric} {seen}, {limit} "
+            f"(from {self.from_seconds:.0f} s to {self.to_seconds:.0f} s, {self.requests:,} requests{where})"
+        )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0") if abs(value) >= 10 else f"{value:.4g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stretch:
+    """Cells of a window, or of all phases of an objective."""
+
+    start: float
+    end: float
+    cells: tuple[Cell, ...]
+    covered_seconds: float
+
+    def latency(self) -> Histogram:
+        return Histogram.merged(cell.latency for cell in self.cells)
+
+
+def evaluate(
+    objectives: Objectives, plan: Plan, cells: Sequence[Cell], *, until_seconds: float, since_seconds: float = 0.0
+) -> tuple[Outcome, ...]:
+    """All limits of all objectives, in their order, over a run that lasted for `until_seconds`.
+
+    With `since_seconds`, of the windows only those that begin then or later.
+    """
+    by_phase: dict[PhaseName, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        by_phase[cell.phase].append(cell)
+    outcomes: list[Outcome] = []
+    for objective in objectives.objectives:
+        mine = [cell for name in objective.phases for cell in by_phase[name] if objective.about(cell.endpoint)]
+        spans = _spans(plan, objective.phases, until_seconds)
+        if objective.window_seconds is None:
+            outcomes += _whole(objective, mine, spans)
+        else:
+            outcomes += _windowed(objective, mine, spans, objective.window_seconds, since_seconds)
+    return tuple(outcomes)
+
+
+def _spans(plan: Plan, names: Iterable[PhaseName], until: float) -> list[tuple[float, float]]:
+    def end(phase: Phase) -> float:
+        return until if phase.end_seconds is None else min(phase.end_seconds, until)
+
+    return [(p.start_seconds, end(p)) for p in plan.phases if p.name in names and p.start_seconds < until]
+
+
+def _whole(objective: Objective, cells: list[Cell], spans: list[tuple[float, float]]) -> list[Outcome]:
+    start, end = (spans[0][0], spans[-1][1]) if spans else (0.0, 0.0)
+    stretch = _Stretch(start=start, end=end, cells=tuple(cells), covered_seconds=sum(b - a for a, b in spans))
+    return [
+        _outcome(objective, metric, stretch, observed) for metric, observed in _observed(objective, stretch).items()
+    ]
+
+
+def _windowed(
+    objective: Objective, cells: list[Cell], spans: list[tuple[float, float]], window: int, since: float
+) -> list[Outcome]:
+    """Windows lie side by side within each phase; what is left at its end is no window."""
+    by_second: dict[int, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        by_second[cell.second].append(cell)
+    stretches = [
+        _Stretch(
+            start=at,
+            end=at + window,
+            cells=tuple(cell for second in range(at, at + window) for cell in by_second[second]),
+            covered_seconds=window,
+        )
+        for start, end in spans
+        for at in range(int(start), int(end) - window + 1, window)
+        if at >= since
+    ]
+    if not stretches:
+        return _whole(objective, [], spans)
+    # A window without a single request says nothing about latency; about throughput it says all.
+    seen = [(stretch, _observed(objective, stretch)) for stretch in stretches]
+    outcomes = []
+    for metric in seen[0][1]:
+        known = [(stretch, found[metric]) for stretch, found in seen if found[metric] is not None]
+        if not known:
+            outcomes.append(_outcome(objective, metric, stretches[0], None))
+            continue
+        outcomes.append(_worst(objective, metric, known))
+    return outcomes
+
+
+def _worst(objective: Objective, metric: str, known: list[tuple[_Stretch, float | None]]) -> Outcome:
+    outcomes = [_outcome(objective, metric, stretch, observed) for stretch, observed in known]
+    breaches: list[list[int]] = []
+    for index, outcome in enumerate(outcomes):
+        if not outcome.missed:
+            continue
+        if breaches and breaches[-1][-1] == index - 1 and outcomes[index - 1].to_seconds == outcome.from_seconds:
+            breaches[-1].append(index)
+        else:
+            breaches.append([index])
+    lasting = [
+        breach
+        for breach in breaches
+        if outcomes[breach[-1]].to_seconds - outcomes[breach[0]].from_seconds >= objective.for_seconds
+    ]
+    candidates = [outcomes[index] for breach in lasting for index in breach] or outcomes
+    sign = -1 if metric in ("throughput", "apdex") else 1
+    worst = max(candidates, key=lambda outcome: sign * (outcome.observed or 0.0))
+    if not lasting:
+        # Over its limit, perhaps, but never for long enough.
+        return Outcome(**{**worst.__dict__, "missed": False})
+    breach = next(breach for breach in lasting if outcomes.index(worst) in breach)
+    return Outcome(
+        **{
+            **worst.__dict__,
+            "from_seconds": outcomes[breach[0]].from_seconds,
+            "to_seconds": outcomes[breach[-1]].to_seconds,
+        }
+    )
+
+
+def _limits(objective: Objective) -> dict[str, tuple[float, str]]:
+    limits = {name: (limit, " ms") for name, limit in objective.latency_ms.limits().items()}
+    if objective.error_ratio is not None:
+        limits["error ratio"] = (objective.error_ratio, "")
+    if objective.throughput_rps is not None:
+        limits["throughput"] = (objective.throughput_rps, "/s")
+    if objective.apdex is not None:
+        limits["apdex"] = (objective.apdex.at_least, "")
+    return limits
+
+
+def _observed(objective: Objective, stretch: _Stretch) -> Mapping[str, float | None]:
+    limits = _limits(objective)
+    requests = sum(cell.requests for cell in stretch.cells)
+    failed = sum(cell.failed for cell in stretch.cells)
+    found: dict[str, float | None] = dict.fromkeys(limits)
+    if "throughput" in limits and stretch.covered_seconds:
+        found["throughput"] = (requests - failed) / stretch.covered_seconds
+    if not requests:
+        return found
+    percents = [name for name in limits if name.startswith("p")]
+    if percents or objective.apdex:
+        latency = stretch.latency()
+        for name in percents:
+            found[name] = latency.percentile(float(name[1:])) / 1000
+        if objective.apdex:
+            satisfied = latency.within(int(objective.apdex.threshold_ms * 1000))
+            tolerating = latency.within(int(objective.apdex.threshold_ms * 4000)) - satisfied
+            # Which of the failed were fast is not kept; they are taken from the satisfied, which is never too kind.
+            found["apdex"] = max((satisfied - failed + tolerating / 2) / requests, 0.0)
+    if "error ratio" in limits:
+        found["error ratio"] = failed / requests
+    return found
+
+
+def _outcome(objective: Objective, metric: str, stretch: _Stretch, observed: float | None) -> Outcome:
+    limit, unit = _limits(objective)[metric]
+    if observed is None:
+        missed = False
+    elif metric in ("throughput", "apdex"):
+        missed = observed < limit
+    else:
+        missed = observed > limit
+    return Outcome(
+        objective=objective.name,
+        metric=metric,
+        unit=unit,
+        limit=limit,
+        observed=observed,
+        missed=missed,
+        requests=sum(cell.requests for cell in stretch.cells),
+        from_seconds=stretch.start,
+        to_seconds=stretch.end,
+        worst_endpoint=_worst_endpoint(metric, stretch.cells) if missed else None,
+    )
+
+
+def _worst_endpoint(metric: str, cells: Sequence[Cell]) -> str | None:
+    """The one to look at first."""
+    by_endpoint: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        by_endpoint[cell.endpoint].append(cell)
+
+    def badness(endpoint: str) -> float:
+        mine = by_endpoint[endpoint]
+        if metric in ("error ratio", "throughput"):
+            return sum(cell.failed for cell in mine)
+        percent = float(metric[1:]) if metric.startswith("p") else 95.0
+        return float(Histogram.merged(cell.latency for cell in mine).percentile(percent))
+
+    return max(by_endpoint, key=badness, default=None)

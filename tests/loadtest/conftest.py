@@ -1,0 +1,119 @@
+"""Real Locust processes against a real server, and nothing of either left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.conftest import ROOT
+
+STUB = Path(__file__).with_name("stub.py")
+LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
+ENDS_WITHIN_SECONDS = 60
+
+
+@dataclass
+class Target:
+    process: "subprocess.Popen[str]"
+    url: str
+
+    def freeze(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+
+
+@dataclass
+class Run:
+    """A Locust master, or one process, under way."""
+
+    process: "subprocess.Popen[str]"
+    directory: Path
+
+    def ended(self) -> int:
+        self.output, _ = self.process.communicate(timeout=ENDS_WITHIN_SECONDS)
+        return self.process.returncode
+
+    @property
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.directory / "report.json").read_text())
+        return found
+
+    def reasons(self) -> list[str]:
+        return [reason["text"] for reason in self.report["verdict"]["reasons"]]
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def wait_for(self, text: str) -> None:
+        """Until Locust has said so."""
+        assert self.process.stdout
+        while text not in (line := self.process.stdout.readline()):
+            assert line, f"Locust ended and never said {text!r}"
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Target]]:
+    started: list[Target] = []
+
+    def start(*arguments: str) -> Target:
+        command = [sys.executable, str(STUB), *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout
+        target = Target(process, f"http://127.0.0.1:{process.stdout.readline().strip()}")
+        started.append(target)
+        return target
+
+    yield start
+    for target in started:
+        target.process.kill()
+        target.process.communicate()
+
+
+@pytest.fixture
+def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Starts `locust` in a group of its own; afterwards nothing of that group may be left."""
+    started: list[Run] = []
+
+    def start(*arguments: str, host: str, **environment: str) -> Run:
+        directory = tmp_path / "report"
+        command = [str(Path(sys.executable).with_name("locust")), "-f", str(LOCUSTFILE), "--headless", "--host", host]
+        process = subprocess.Popen(
+            [*command, "--report-dir", str(directory), *arguments],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        run = Run(process, directory)
+        started.append(run)
+        return run
+
+    yield start
+    orphans = []
+    for run in started:
+        orphans += [p for p in psutil.process_iter() if _group(p) == run.process.pid and p.status() != "zombie"]
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.communicate()
+    for orphan in orphans:
+        orphan.kill()
+    assert orphans == []
+
+
+def _group(process: psutil.Process) -> int | None:
+    try:
+        return os.getpgid(process.pid)
+    except ProcessLookupError:
+        return None

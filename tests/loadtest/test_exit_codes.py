@@ -1,0 +1,189 @@
+"""The table of exit codes, each cause with real Locust processes. docs/loadtest.md has the same table."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.loadtest.conftest import Run, Target
+
+Serve = Callable[..., Target]
+Locust = Callable[..., Run]
+
+SHORT = ("--profile", "steady", "--rate", "20", "--run-time", "5s", "--stop-timeout", "1")
+RUNNING = "All users spawned"
+
+
+def test_0_when_every_limit_is_met(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, host=serve().url)
+    assert run.ended() == 0, run.output
+    assert run.report["verdict"]["result"] == "passed"
+    assert run.report["arrivals"]["dropped"] == 0
+
+
+def test_1_when_the_target_is_slow_with_the_endpoint_named(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, host=serve("--delay-seconds", "0.4").url)
+    assert run.ended() == 1, run.output
+    assert "GET /api/health" in run.report["verdict"]["sentence"]
+
+
+@pytest.mark.slow
+def test_1_when_the_target_answers_500(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, host=serve("--status", "500").url)
+    assert run.ended() == 1, run.output
+    assert any("error ratio" in reason for reason in run.reasons())
+
+
+@pytest.mark.slow
+def test_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust: Locust) -> None:
+    """An assert in a task is an exception for Locust, not a failure."""
+    run = locust(*SHORT, host=serve("--body", '{"status": "down"}').url)
+    assert run.ended() == 1, run.output
+    assert "content" in next(iter(run.report["endpoints"][0]["failures"]))
+
+
+@pytest.mark.slow
+def test_1_when_a_404_comes_back(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, host=serve("--status", "404").url)
+    assert run.ended() == 1, run.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--profile", "nonsense"), "nonsense"),
+        (("--slo", "absent.yaml"), "No such file"),
+        (("--rate", "-3"), "positive"),
+        (("--sloo", "x"), "--slo"),
+    ],
+)
+def test_2_for_wrong_usage(locust: Locust, arguments: tuple[str, ...], said: str) -> None:
+    run = locust(*arguments, host="http://127.0.0.1:9")
+    assert run.ended() == 2, run.output
+    assert said in run.output
+    assert "Traceback" not in run.output
+
+
+def test_2_for_objectives_that_are_not_valid_each_with_its_field(locust: Locust, tmp_path: Path) -> None:
+    file = tmp_path / "slo.yaml"
+    file.write_text("objectives: [{name: a, latency_ms: {p95: -1}}, {name: b, phasen: [steady]}]")
+    run = locust("--slo", str(file), host="http://127.0.0.1:9")
+    assert run.ended() == 2, run.output
+    for part in (str(file), "objectives.0.latency_ms.p95", "objectives.1.phasen"):
+        assert part in run.output
+
+
+def test_3_when_nobody_listens(locust: Locust) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        run = locust(*SHORT, host=f"http://127.0.0.1:{free.getsockname()[1]}")
+        assert run.ended() == 3, run.output
+    assert "never got ready" in run.reasons()[0]
+
+
+def test_3_when_the_name_does_not_resolve(locust: Locust) -> None:
+    run = locust(*SHORT, host="http://portal.invalid")
+    assert run.ended() == 3, run.output
+    assert "portal.invalid" in run.reasons()[0]
+
+
+@pytest.mark.slow
+def test_3_when_the_target_is_frozen_from_the_start(serve: Serve, locust: Locust) -> None:
+    target = serve()
+    target.freeze()
+    run = locust(*SHORT, host=target.url)
+    assert run.ended() == 3, run.output
+    assert "never got ready" in run.reasons()[0]
+
+
+@pytest.mark.slow
+def test_1_when_the_target_freezes_in_the_run_and_requests_hang_at_its_end(serve: Serve, locust: Locust) -> None:
+    """Locust itself drops what is under way at the end, and reports no failure."""
+    target = serve()
+    run = locust(*SHORT, host=target.url)
+    run.wait_for(RUNNING)
+    time.sleep(1)
+    target.freeze()
+    assert run.ended() == 1, run.output
+    assert any("no answer before the run ended" in reason for reason in run.report["endpoints"][0]["failures"])
+    assert max(endpoint["latency_ms"]["maximum"] for endpoint in run.report["endpoints"]) > 1000
+
+
+def test_3_for_production_without_the_flag(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, "--production-host", "127.*", host=serve().url)
+    assert run.ended() == 3, run.output
+    assert "--yes-load-production" in run.reasons()[0]
+
+
+@pytest.mark.slow
+def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, "--users", "2", host=serve("--delay-seconds", "1").url)
+    assert run.ended() == 3, run.output
+    assert any(reason.startswith("offered ") for reason in run.reasons())
+
+
+@pytest.mark.slow
+def test_3_when_not_a_single_request_was_sent(serve: Serve, locust: Locust) -> None:
+    """Locust's own exit code for that is 0."""
+    run = locust("--profile", "steady", "--rate", "0.01", "--run-time", "2s", host=serve().url)
+    assert run.ended() == 3, run.output
+    assert "not a single request was sent" in run.reasons()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_3_when_interrupted_with_a_report_of_what_there_was(serve: Serve, locust: Locust, number: int) -> None:
+    run = locust(*SHORT[:4], "--run-time", "60s", "--stop-timeout", "1", host=serve().url)
+    run.wait_for(RUNNING)
+    time.sleep(2)
+    run.process.send_signal(number)
+    assert run.ended() == 3, run.output
+    assert "interrupted after" in run.reasons()[0]
+    assert run.report["endpoints"][0]["requests"] > 5
+
+
+@pytest.mark.slow
+def test_3_when_the_disk_is_full_and_the_reason_is_still_said(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    directory = tmp_path / "report"
+    directory.mkdir()
+    # Every write to it fails with "No space left on device".
+    (directory / "report.json.part").symlink_to("/dev/full")
+    run = locust(*SHORT, host=serve().url)
+    assert run.ended() == 3, run.output
+    assert "report.json could not be written: No space left on device" in run.output
+    assert (directory / "run.json.gz").exists()
+
+
+def test_3_when_a_worker_is_killed(serve: Serve, locust: Locust) -> None:
+    """Locust's own exit code for that is 0."""
+    run = locust(*SHORT[:4], "--run-time", "10s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
+    run.wait_for(RUNNING)
+    time.sleep(2)
+    run.children()[0].kill()
+    assert run.ended() == 3, run.output
+    assert any("was lost at" in reason for reason in run.reasons())
+    assert run.report["endpoints"][0]["requests"] > 5
+
+
+@pytest.mark.slow
+def test_workers_lose_no_sample(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT, "--processes", "2", host=serve().url, LOCUST_LOGLEVEL="WARNING")
+    assert run.ended() == 0, run.output
+    arrivals, endpoints = run.report["arrivals"], run.report["endpoints"]
+    assert sum(endpoint["requests"] for endpoint in endpoints) == arrivals["started"] == arrivals["planned"] > 50
+    assert len(run.report["generators"]) == 2
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT[:4], "--run-time", "60s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
+    run.wait_for(RUNNING)
+    time.sleep(2)
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.ended() == 3, run.output
+    assert "interrupted after" in " ".join(run.reasons())
+    assert run.report["endpoints"][0]["requests"] > 5
