@@ -113,6 +113,7 @@ RUN_NONE = {
     "Secret",
     "Service",
     "ServiceAccount",
+    "SecretStore",
     "ServiceMonitor",
     "TargetGroupBinding",
     "Telemetry",

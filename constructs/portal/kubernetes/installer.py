@@ -56,8 +56,10 @@ class Installer:
         values: Mapping[str, Any],
         after: Sequence[ITerraformDependable] = (),
         holds_data: bool = False,
+        waits: bool = True,
     ) -> ITerraformDependable:
-        """One release, after the quota and the policies of its namespace; `after`: what else it comes after.
+        """One release, after the quota and the policies of its namespace; `after`: what else it comes after. `waits`:
+        see `Release`.
 
         The environment's override of the chart wins over `values`.
         """
@@ -71,6 +73,7 @@ class Installer:
             charts=self.versions.charts,
             after=[*self.namespaces.ready[namespace], *after],
             holds_data=holds_data,
+            waits=waits,
             protected=holds_data and self.layer.protected,
         ).installed
 

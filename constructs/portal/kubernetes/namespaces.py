@@ -33,6 +33,7 @@ BACKUP = "velero"
 MESH = "istio-system"
 INGRESS = "istio-ingress"
 LOAD_BALANCING = "load-balancing"
+LOAD_TEST = "loadtest"
 
 MESH_MEMBER = {"sidecar.istio.io/inject": "true"}
 """Label of pods that join the mesh. Nobody joins by namespace: a pod that brings its own TLS stays as it is."""
@@ -41,7 +42,7 @@ EVERYWHERE = (PORTAL, DATABASE_OPERATOR, CACHE_OPERATOR, MONITORING, CERTIFICATE
 """The namespaces of every cluster; the others are made where something lives in them."""
 
 
-def needed(cluster: Cluster, services: CloudServices, *, mesh: bool) -> tuple[str, ...]:
+def needed(cluster: Cluster, services: CloudServices, *, mesh: bool, load_test: bool) -> tuple[str, ...]:
     """The namespaces that this cluster needs, in the order in which they are made."""
     autoscalers = services.node_autoscaler or not cluster.vertical_autoscaler
     return (
@@ -51,6 +52,7 @@ def needed(cluster: Cluster, services: CloudServices, *, mesh: bool) -> tuple[st
         *([BACKUP] if services.cluster_backups else []),
         *([MESH, INGRESS] if mesh else []),
         *([LOAD_BALANCING] if services.target_controller else []),
+        *([LOAD_TEST] if load_test else []),
     )
 
 
@@ -145,6 +147,8 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
         # The object store answers on the same port as the API server.
         flows=(traffic.DNS, traffic.API_SERVER, traffic.scraped(8085)),
     ),
+    # Its chart brings the flows.
+    LOAD_TEST: NamespaceSpec(pod_security="restricted", pods=110, flows=()),
     LOAD_BALANCING: NamespaceSpec(
         pod_security="restricted",
         pods=10,

@@ -10,6 +10,7 @@ from portal.kubernetes import (
     backup,
     headroom,
     load_balancing,
+    loadtest,
     managed,
     mesh,
     metrics_archive,
@@ -65,7 +66,7 @@ class Platform(Construct):
         namespaces = Namespaces(
             self,
             "namespaces",
-            names=ns.needed(cluster, services, mesh=layer.mesh),
+            names=ns.needed(cluster, services, mesh=layer.mesh, load_test=layer.load_test is not None),
             flows=_flows(cluster, services, layer),
             # Elsewhere what costs money or has an address is Terraform's.
             balanced=[ns.INGRESS] if services.ingress and services.ingress.address else [],
@@ -115,7 +116,10 @@ class Platform(Construct):
         cache = redis.install_cache(install, after=[*operators, credentials])
         headroom.install_headroom(install, after=[policies])
         managed_stores = managed.install_managed_stores(install, after=[credentials])
-        portal.install_portal(install, after=[*operators, *database, *cache, *managed_stores, *pod_autoscaler])
+        running = portal.install_portal(
+            install, after=[*operators, *database, *cache, *managed_stores, *pod_autoscaler]
+        )
+        loadtest.install_load_test(install, after=[running, prometheus, credentials])
 
 
 def _flows(cluster: Cluster, services: CloudServices, layer: KubernetesLayer) -> dict[str, tuple[Flow, ...]]:

@@ -39,7 +39,7 @@ class Release(Construct):
 
     `holds_data`: a failed first install of such a release stays for inspection instead of being rolled back, because
     rolling back would delete volumes; all others are atomic. `protected`: Terraform refuses to destroy it. `after`:
-    what it needs to start and to be removed.
+    what it needs to start and to be removed. `waits`: false for a release whose pods may fail and stay to be looked at.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Release(Construct):
         charts: Charts,
         after: Sequence[ITerraformDependable],
         holds_data: bool = False,
+        waits: bool = True,
         protected: bool = False,
     ) -> None:
         super().__init__(scope, id)
@@ -69,9 +70,9 @@ class Release(Construct):
             # Refuses values that the chart's schema refuses, already in the plan. Ours only: what another's chart says
             # to `helm lint` is not ours to mend, and would stop every plan.
             lint=not third_party,
-            wait=True,
-            wait_for_jobs=True,
-            atomic=not holds_data,
+            wait=waits,
+            wait_for_jobs=waits,
+            atomic=waits and not holds_data,
             timeout=INSTALL_TIMEOUT_SECONDS,
             max_history=10,
             lifecycle={"prevent_destroy": True} if protected else None,

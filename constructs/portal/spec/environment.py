@@ -16,6 +16,7 @@ from portal.spec.workloads import (
     DatabaseName,
     DataStores,
     Headroom,
+    LoadTest,
     ManagedStores,
     Monitoring,
     Placement,
@@ -34,6 +35,7 @@ class KubernetesLayer(Spec):
     data: DataStores
     monitoring: Monitoring
     backup: Backup
+    load_test: LoadTest | None = Field(default=None, description="A load test in the cluster; null: none.")
     headroom: Headroom | None = Field(default=None, description="Room held for the next pods; null: none.")
     mesh: bool = Field(
         description="Istio: mutual TLS and identities between pods, and the gateway by which requests come in. "

@@ -74,6 +74,9 @@ Name = Annotated[str, *_pattern(r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$", "portal-prod"
 Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
 """Any number of names, in order."""
 
+Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_tuple)]
+"""Any number of texts, in order."""
+
 AwsAccount = Annotated[str, *_pattern(r"^\d{12}$", "123456789012")]
 """A 12-digit AWS account id, quoted in YAML so that leading zeros stay."""
 

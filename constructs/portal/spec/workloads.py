@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Names, Repository, Spec
+from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Names, Repository, Spec, Words
 
 
 class Image(Spec):
@@ -180,6 +180,15 @@ class DataStores(Spec):
         return placement
 
 
+class LoadTest(Spec):
+    """A load test that runs in the cluster, once for each change of these values."""
+
+    image: Image
+    workers: int = Field(ge=1, le=100, description="Pods that send; each is one process, and uses a core at most.")
+    resources: Resources
+    arguments: Words = Field(default=(), description="Further arguments of Locust, such as --profile and its name.")
+
+
 class Headroom(Spec):
     """Room that is held on the nodes, so that a scale-up need not wait for a machine. It costs what it requests."""
 
@@ -226,6 +235,7 @@ ChartName = Literal[
     "internal-ca",
     "istiod",
     "kube-prometheus-stack",
+    "loadtest",
     "managed-stores",
     "metrics-archive",
     "mesh",

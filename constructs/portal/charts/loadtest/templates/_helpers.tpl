@@ -1,0 +1,92 @@
+{{- define "loadtest.labels" -}}
+app.kubernetes.io/name: loadtest
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/part-of: developer-portal
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* The Job's name carries what it runs: a Job is never changed, and other values are another run. */}}
+{{- define "loadtest.run" -}}
+{{ toJson .Values | sha256sum | trunc 8 }}
+{{- end }}
+
+{{/* A Job of one role. Takes: root, role, pods, arguments. */}}
+{{- define "loadtest.job" -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .root.Release.Name }}-{{ .role }}-{{ include "loadtest.run" .root }}
+  labels:
+    {{- include "loadtest.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+spec:
+  parallelism: {{ .pods }}
+  completions: {{ .pods }}
+  # The exit code is the verdict: a second try would hide the first.
+  backoffLimit: 0
+  activeDeadlineSeconds: {{ .root.Values.deadlineSeconds }}
+  template:
+    metadata:
+      labels:
+        app: {{ .root.Release.Name }}
+        app.kubernetes.io/name: loadtest
+        app.kubernetes.io/component: {{ .role }}
+    spec:
+      restartPolicy: Never
+      serviceAccountName: {{ .root.Release.Name }}-{{ .role }}
+      automountServiceAccountToken: {{ and (eq .role "master") (not (empty .root.Values.autoscaler)) }}
+      enableServiceLinks: false
+      # A run that is told to stop writes its report first.
+      terminationGracePeriodSeconds: 60
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 1000
+        runAsGroup: 1000
+        fsGroup: 1000
+        seccompProfile: {type: RuntimeDefault}
+      {{- with .root.Values.nodeSelector }}
+      nodeSelector: {{ toJson . }}
+      {{- end }}
+      containers:
+        - name: locust
+          image: {{ .root.Values.image }}
+          args:
+            - --headless
+            - --host
+            - {{ .root.Values.host }}
+            {{- range concat .arguments .root.Values.arguments }}
+            - {{ . | quote }}
+            {{- end }}
+          env:
+            - {name: LOADTEST_REPORT_DIR, value: /reports}
+            {{- with .root.Values.autoscaler }}
+            - {name: LOADTEST_AUTOSCALING, value: "{{ .namespace }}/{{ .name }}"}
+            {{- end }}
+            {{- if .root.Values.token }}
+            - name: LOADTEST_TOKEN
+              valueFrom:
+                secretKeyRef: {name: {{ .root.Release.Name }}-token, key: token}
+            {{- end }}
+          ports:
+            {{- if eq .role "master" }}
+            - {name: workers, containerPort: 5557}
+            {{- end }}
+            - {name: metrics, containerPort: 9646}
+          resources:
+            requests: {cpu: {{ .root.Values.resources.cpu | quote }}, memory: {{ .root.Values.resources.memory }}}
+            limits: {memory: {{ .root.Values.resources.memory }}}
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: {drop: [ALL]}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+            - {name: reports, mountPath: /reports}
+      volumes:
+        - name: tmp
+          emptyDir: {sizeLimit: 256Mi}
+        # The report is printed too: a Job's files go with its pod.
+        - name: reports
+          emptyDir: {sizeLimit: 1Gi}
+{{- end }}

@@ -1,0 +1,55 @@
+"""A load test in the cluster, when the data ask for one: outside the portal's namespace, and reached by nobody."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cdktf import ITerraformDependable
+
+from portal.kubernetes import namespaces as ns
+from portal.kubernetes import traffic
+from portal.kubernetes.installer import Installer
+from portal.kubernetes.portal import FRONTEND, TOKEN_KEY, api_token_secret
+from portal.kubernetes.release import OwnChart
+from portal.spec.environment import KubernetesLayer
+from portal.spec.workloads import LoadTest
+
+CHART: Final = "loadtest"
+PROGRAM: Final = "load-test"
+"""The one of portal.api_tokens whose token the test sends, where there is one."""
+
+
+def install_load_test(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
+    """Nothing where the data ask for none. The release is there as soon as the Jobs are, whatever they find: their exit
+    code is the verdict, and a release that failed with it would take the Jobs away."""
+    test = install.layer.load_test
+    if not test:
+        return
+    install.release(
+        "load-test",
+        chart=OwnChart(name=CHART),
+        namespace=ns.LOAD_TEST,
+        values=values(test=test, layer=install.layer),
+        # It reads the portal's autoscaler and token.
+        after=[*install.namespaces.ready[ns.PORTAL], *after],
+        waits=False,
+    )
+
+
+def values(*, test: LoadTest, layer: KubernetesLayer) -> dict[str, Any]:
+    """Values of chart loadtest: against the portal as people reach it."""
+    scaled = layer.portal.frontend.replicas.autoscaled
+    token = {"namespace": ns.PORTAL, "secret": api_token_secret(PROGRAM), "key": TOKEN_KEY}
+    return {
+        "image": test.image.reference,
+        "host": f"https://{layer.portal.domain}",
+        "workers": test.workers,
+        "arguments": list(test.arguments),
+        "resources": test.resources.model_dump(),
+        "token": token if PROGRAM in layer.portal.api_tokens else None,
+        "autoscaler": {"namespace": ns.PORTAL, "name": FRONTEND} if scaled else None,
+        "network": {
+            "dnsCidrs": list(traffic.RESOLVERS),
+            "monitoringNamespace": ns.MONITORING,
+            "ports": list(traffic.API_SERVER_PORTS),
+        },
+    }

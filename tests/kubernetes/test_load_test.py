@@ -1,0 +1,67 @@
+"""The load test in a cluster: there when the data ask for it, and only then."""
+
+from pathlib import Path
+
+import pytest
+from cdktf import App
+
+from portal.app import stacks
+from portal.spec.loader import Environments
+from portal.spec.versions import Versions
+from portal.spec.workloads import LoadTest, Resources
+from tests.conftest import StackOf
+from tests.kubernetes.rendered import namespaces, placed
+from tests.kubernetes.test_release import EVERY_STACK
+from tests.synthesized import SynthesizedStack
+
+
+@pytest.fixture(scope="module")
+def asked(environments: Environments, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> SynthesizedStack:
+    """staging-aws with a load test."""
+    staging = environments.tiers["staging"]
+    test = LoadTest(
+        image=staging.portal.frontend.image,
+        workers=3,
+        resources=Resources(cpu="1", memory="1Gi"),
+        arguments=("--profile", "smoke"),
+    )
+    tiers = {**environments.tiers, "staging": staging.model_copy(update={"load_test": test})}
+    outdir: Path = tmp_path_factory.mktemp("load-test")
+    app = App(outdir=str(outdir))
+    stacks(environments.model_copy(update={"tiers": tiers}), versions)["staging-aws"](app)
+    app.synth()
+    return SynthesizedStack(outdir / "stacks" / "staging-aws" / "cdk.tf.json")
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_nothing_of_it_is_there_unasked(stack: StackOf, name: str) -> None:
+    assert "loadtest" not in stack(name).releases
+    assert "loadtest" not in namespaces(stack(name))
+
+
+def test_it_runs_in_a_namespace_of_its_own_which_denies_by_default(asked: SynthesizedStack) -> None:
+    release = asked.releases["loadtest"]
+    assert namespaces(asked)["loadtest"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert "kubernetes_network_policy_v1.platform_namespaces_loadtest-default-deny" in asked.comes_after(release)
+
+
+def test_a_run_that_fails_stays_to_be_looked_at(asked: SynthesizedStack) -> None:
+    release = asked.releases["loadtest"]
+    assert (release["wait"], release["wait_for_jobs"], release["atomic"]) == (False, False, False)
+
+
+def test_it_loads_the_portal_as_people_reach_it_watches_its_autoscaler_and_has_its_own_token(
+    asked: SynthesizedStack, environments: Environments
+) -> None:
+    values = asked.values("loadtest")
+    assert values["host"] == f"https://{environments.tiers['staging'].portal.domain}"
+    scaler = values["autoscaler"]
+    made = {(each.namespace, each.name) for each in placed(asked, "HorizontalPodAutoscaler")}
+    assert (scaler["namespace"], scaler["name"]) in made
+    generated = {(s["namespace"], s["name"], s["passwordKey"]) for s in asked.values("credentials")["secrets"]}
+    token = values["token"]
+    assert (token["namespace"], token["secret"], token["key"]) in generated
+
+
+def test_it_comes_after_the_portal(asked: SynthesizedStack) -> None:
+    assert asked.releases["portal"].address in asked.comes_after(asked.releases["loadtest"])
