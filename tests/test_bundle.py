@@ -48,7 +48,7 @@ def test_everything_is_listed_and_nothing_is_guessed_behind_a_firewall(
     by_kind = {kind: {item.name: item for item in items if item.kind == kind} for kind in kinds}
     assert set(by_kind["chart"]) == set(versions.charts.releases)
     assert {name: item.source for name, item in by_kind["provider"].items()} == {
-        name: f"hashicorp/{name}" for name in ("aws", "helm", "kubernetes", "time")
+        name: f"hashicorp/{name}" for name in ("aws", "helm", "kubernetes", "random", "time")
     }
     assert {image.repository for image in versions.images.values()} <= set(by_kind["image"])
     assert "registry.example.com/cloudnative-pg" in by_kind["image"]
