@@ -25,6 +25,7 @@ WATCHED = {
     "aws_lambda_function": ("FunctionName", "function_name"),
     "aws_nat_gateway": ("NatGatewayId", None),
     "aws_sqs_queue": ("QueueName", None),
+    "aws_lb": ("LoadBalancer", None),
 }
 
 

@@ -20,6 +20,7 @@ from constructs import Construct
 
 from portal.aws.cluster import Cluster
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
+from portal.aws.monitoring import of_load_balancer
 from portal.aws.network import Network
 from portal.kubernetes import contract
 from portal.kubernetes.mesh import GATEWAY_PORT, HEALTH_PATH, HEALTH_PORT
@@ -126,6 +127,7 @@ class LoadBalancer(Construct):
             alias=Route53RecordAlias(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True),
         )
         self.target_group_arn: str = target.arn
+        self.alarms = of_load_balancer(balancer.arn_suffix)
         self.ingress = contract.Ingress(
             client_cidrs=network.node_cidrs,
             trusted_proxies=TRUSTED_PROXIES,

@@ -166,6 +166,45 @@ def of_cache(store: str, name: str, *, shards: int, replicas: int) -> list[Alarm
     ]
 
 
+def of_load_balancer(name: str) -> list[Alarm]:
+    """A load balancer whose visitors see errors or wait. `name`: as its metrics have it, the end of its ARN.
+
+    Where nobody comes there is nothing to measure.
+    """
+    common: dict[str, Any] = {
+        "namespace": "AWS/ApplicationELB",
+        "dimensions": {"LoadBalancer": name},
+        "missing": "notBreaching",
+    }
+    return [
+        Alarm(
+            name="load-balancer-errors",
+            metric="HTTPCode_ELB_5XX_Count",
+            statistic="Sum",
+            threshold=10,
+            periods=1,
+            meaning="The load balancer itself answers with errors: no gateway pod is healthy, or none in time.",
+            **common,
+        ),
+        Alarm(
+            name="portal-errors",
+            metric="HTTPCode_Target_5XX_Count",
+            statistic="Sum",
+            threshold=50,
+            periods=1,
+            meaning="The portal answers with errors; the dashboards say which service.",
+            **common,
+        ),
+        Alarm(
+            name="portal-latency",
+            metric="TargetResponseTime",
+            threshold=0.5,
+            meaning="Answers take half a second on average; the portal promises 200 ms for 95 of 100.",
+            **common,
+        ),
+    ]
+
+
 def of_nat(id: str, gateway_id: str) -> Alarm:
     """A NAT gateway that has no port left for another connection."""
     return Alarm(

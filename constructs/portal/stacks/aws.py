@@ -132,19 +132,6 @@ class AwsEnvironment(PortalStack):
             if environment.backup.level != "none"
             else None
         )
-        Alarms(
-            self,
-            "alarms",
-            naming=naming,
-            account=cloud.account,
-            key=keys.messages,
-            alarms=[
-                *(monitoring.of_nat(id, gateway_id) for id, gateway_id in network.nat_ids.items()),
-                *stores.alarms,
-                *(backups.alarms if backups else ()),
-                *functions.alarms,
-            ],
-        )
         metrics_store = None
         if environment.monitoring.archive_days:
             metrics_store = storage.metrics(
@@ -193,6 +180,20 @@ class AwsEnvironment(PortalStack):
                 target_group_arn=balancer.target_group_arn,
                 user=load_balancing.SERVICE_ACCOUNT,
             ).contract
+        Alarms(
+            self,
+            "alarms",
+            naming=naming,
+            account=cloud.account,
+            key=keys.messages,
+            alarms=[
+                *(monitoring.of_nat(id, gateway_id) for id, gateway_id in network.nat_ids.items()),
+                *stores.alarms,
+                *(backups.alarms if backups else ()),
+                *functions.alarms,
+                *(balancer.alarms if balancer else ()),
+            ],
+        )
         Platform(
             self,
             "platform",
