@@ -123,6 +123,10 @@ test-cluster: setup ## Try everything on a real control plane: our own, or the c
 target: setup $(TARGET_READY) ## Run a real Backstage on loopback until Ctrl-C, for load tests without a cluster
 	@exec $(VENV)/python -m loadtest.target
 
+.PHONY: loadtest
+loadtest: setup $(TARGET_READY) ## Load a real Backstage on loopback for a minute: verdict, report and exit code
+	@exec $(VENV)/python -m loadtest.target -- $(VENV)/locust -f loadtest/locustfile.py --headless --profile smoke
+
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
 

@@ -5,6 +5,7 @@ Locust's own end is too short for the last samples: a master waits half a second
 """
 
 import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,7 @@ from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
 from loadtest.options import Options
 from loadtest.recording.collector import Collector
 from loadtest.report.files import write_all
-from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun, Target
+from loadtest.run import STAND_INS_VARIABLE, Arrivals, Ended, Phase, Plan, RecordedRun, Target
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
 from loadtest.verdict import Targets, Verdict, judge
@@ -221,7 +222,10 @@ class Conductor:
             )
         return RecordedRun(
             plan=plan,
-            target=Target(url=self._environment.host or ""),
+            target=Target(
+                url=self._environment.host or "",
+                stand_ins=tuple(os.environ.get(STAND_INS_VARIABLE, "").splitlines()),
+            ),
             started_at=datetime.fromtimestamp(self._started_at, UTC).isoformat(timespec="seconds"),
             duration_seconds=duration,
             ended=self._ended or ("completed" if plan.end_seconds is None else "interrupted"),

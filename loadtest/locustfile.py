@@ -1,5 +1,7 @@
 """The load test for the stock command: `locust -f loadtest/locustfile.py --profile smoke --host http://...`"""
 
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -7,5 +9,17 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import loadtest.plugin  # noqa: F401
-from loadtest.scenarios.health import PortalHealth  # noqa: F401
+from loadtest.scenarios.journeys import journeys
+from loadtest.scenarios.pace import BadJourneys, load
+from loadtest.scenarios.visitor import TOKEN_VARIABLE
 from loadtest.shapes.shape import PlannedShape  # noqa: F401
+
+with_token = bool(os.environ.get(TOKEN_VARIABLE))
+if not with_token:
+    logging.getLogger(__name__).warning("%s is not set: only the journeys that need no token run", TOKEN_VARIABLE)
+try:
+    # Locust takes what it finds under a name here.
+    globals().update(journeys(load(), token=with_token))
+except BadJourneys as bad:
+    print(bad, file=sys.stderr)
+    sys.exit(2)

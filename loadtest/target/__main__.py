@@ -16,7 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.target.embedded import Target, TargetFailed, TargetMissing, running
+from loadtest.run import STAND_INS_VARIABLE
+from loadtest.target.embedded import STAND_INS, Target, TargetFailed, TargetMissing, running
 from tools.cluster.processes import die_with_parent
 
 COMMAND_ENDS_SECONDS = 60.0
@@ -66,7 +67,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 def run(command: Sequence[str], target: Target, ended: threading.Event) -> int:
     """The command's exit code. A target that dies under it makes whatever it says worthless."""
-    environment = {**os.environ, "LOCUST_HOST": target.url, "PORTAL_TOKEN": target.token}
+    environment = {
+        **os.environ,
+        "LOCUST_HOST": target.url,
+        "PORTAL_TOKEN": target.token,
+        STAND_INS_VARIABLE: "\n".join(STAND_INS),
+    }
     try:
         # In a session of its own: Ctrl-C reaches it once, from us.
         process = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=die_with_parent)  # noqa: PLW1509
