@@ -121,6 +121,20 @@ def test_pods_leave_the_group_before_the_controller_goes(stack: StackOf, name: s
     assert synthesized.releases["aws-load-balancer-controller"].address in synthesized.references(pause)
 
 
+@pytest.mark.parametrize("name", ["staging-aws", "prod-aws"])
+def test_what_was_asked_is_written_down_where_its_policy_lets_it(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    balancer = synthesized.one("aws_lb")
+    bucket = synthesized.one("aws_s3_bucket", "access-logs")
+    logs = balancer["access_logs"]
+    assert (logs["bucket"], logs["enabled"]) == (bucket["bucket"], True)
+    (policy,) = synthesized.referring_to(bucket, "aws_s3_bucket_policy")
+    (statement,) = (s for s in statements(policy["policy"]) if s["Sid"] == "LoadBalancerLogs")
+    assert f"/{logs['prefix']}/AWSLogs/" in statement["Resource"]
+    # It is tried when the load balancer is made.
+    assert policy.address in synthesized.comes_after(balancer)
+
+
 @pytest.mark.parametrize(("name", "protected"), [("dev-aws", False), ("staging-aws", True), ("prod-aws", True)])
 def test_it_is_kept_where_the_environment_is_protected(stack: StackOf, name: str, protected: bool) -> None:
     assert stack(name).one("aws_lb")["enable_deletion_protection"] is protected

@@ -5,7 +5,7 @@ from typing import Any
 from cdktf_cdktf_provider_aws.acm_certificate import AcmCertificate
 from cdktf_cdktf_provider_aws.acm_certificate_validation import AcmCertificateValidation
 from cdktf_cdktf_provider_aws.data_aws_route53_zone import DataAwsRoute53Zone
-from cdktf_cdktf_provider_aws.lb import Lb
+from cdktf_cdktf_provider_aws.lb import Lb, LbAccessLogs
 from cdktf_cdktf_provider_aws.lb_listener import (
     LbListener,
     LbListenerDefaultAction,
@@ -22,6 +22,7 @@ from portal.aws.cluster import Cluster
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.monitoring import of_load_balancer
 from portal.aws.network import Network
+from portal.aws.storage import REQUESTS_PREFIX, LogBucket
 from portal.kubernetes import contract
 from portal.kubernetes.mesh import GATEWAY_PORT, HEALTH_PATH, HEALTH_PORT
 from portal.naming import Kind, Naming
@@ -56,6 +57,7 @@ class LoadBalancer(Construct):
         cluster: Cluster,
         cloud: Aws,
         domain: str,
+        log: LogBucket | None,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -72,6 +74,9 @@ class LoadBalancer(Construct):
             # Adds the client's address to X-Forwarded-For, whatever the client wrote there.
             xff_header_processing_mode="append",
             enable_deletion_protection=protected,
+            access_logs=LbAccessLogs(bucket=log.name, prefix=REQUESTS_PREFIX, enabled=True) if log else None,
+            # The balancer tries at once whether it may write there.
+            depends_on=list(log.ready) if log else None,
         )
         target = LbTargetGroup(
             self,

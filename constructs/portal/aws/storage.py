@@ -178,7 +178,7 @@ class PrivateBucket(Construct):
 
 
 class LogBucket(Construct):
-    """Where S3 writes down who asked for what in the other buckets. Services write here with S3's own keys alone.
+    """Where S3 and the load balancer write down who asked for what. Services write here with S3's own keys alone.
 
     Source: S3 user guide, "Enabling Amazon S3 server access logging".
     """
@@ -195,7 +195,10 @@ class LogBucket(Construct):
             key=None,
             protected=protected,
             expires_after_days=kept_days,
-            statements=[may_log(bucket_arn(self.name), account)],
+            statements=[
+                may_log(bucket_arn(self.name), account),
+                may_log_requests(bucket_arn(self.name), account),
+            ],
         )
         self.ready = bucket.ready
 
@@ -304,6 +307,23 @@ def may_log(bucket_arn: str, account: str) -> dict[str, Any]:
         "Action": "s3:PutObject",
         "Resource": f"{bucket_arn}/*",
         "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+    }
+
+
+REQUESTS_PREFIX = "requests"
+
+
+def may_log_requests(bucket_arn: str, account: str) -> dict[str, Any]:
+    """Lets load balancers of this account deliver what was asked of them.
+
+    Source: Elastic Load Balancing, "Enable access logs for your Application Load Balancer".
+    """
+    return {
+        "Sid": "LoadBalancerLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"{bucket_arn}/{REQUESTS_PREFIX}/AWSLogs/{account}/*",
     }
 
 

@@ -168,6 +168,7 @@ class AwsEnvironment(PortalStack):
                 cluster=cluster,
                 cloud=cloud,
                 domain=environment.portal.domain,
+                log=log,
                 protected=environment.protected,
             )
             target_controller = TargetController(
