@@ -3,36 +3,48 @@
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from loadtest.report.document import DOCUMENT, document
+from loadtest.report.document import DOCUMENT, Document, document
+from loadtest.report.junit import junit
+from loadtest.report.summary import summary
 from loadtest.run import RecordedRun
 from loadtest.run import write as write_run
 from loadtest.verdict import Reason, Result, Verdict
 
-RUN, REPORT = "run.json.gz", "report.json"
+RUN = "run.json.gz"
+REPORTS: Final[dict[str, Callable[[Document], str]]] = {
+    "report.json": lambda told: json.dumps(DOCUMENT.dump_python(told, mode="json"), indent=1) + "\n",
+    "junit.xml": junit,
+    "summary.md": summary,
+}
 
 
 def write_all(run: RecordedRun, verdict: Verdict, directory: Path) -> Verdict:
     """The verdict after writing: a run whose report is not there proves nothing to anyone."""
     problems = _written(directory, RUN, lambda file: write_run(run, file))
-    problems += _written(directory, REPORT, lambda file: _write_json(_as_json(run, verdict), file))
+    problems += _reports(run, verdict, directory)
     if problems:
         reasons = tuple(Reason(result=Result.invalid_run, rule="report", text=text) for text in problems)
         verdict = Verdict(result=Result.invalid_run, reasons=(*reasons, *verdict.reasons), outcomes=verdict.outcomes)
         # What can still be told to a machine, is.
-        _written(directory, REPORT, lambda file: _write_json(_as_json(run, verdict), file))
+        _reports(run, verdict, directory)
     print(_told(verdict, directory), file=sys.stderr, flush=True)
     return verdict
 
 
-def _as_json(run: RecordedRun, verdict: Verdict) -> Any:
-    return DOCUMENT.dump_python(document(run, verdict), mode="json")
+def _reports(run: RecordedRun, verdict: Verdict, directory: Path) -> list[str]:
+    told = document(run, verdict)
+    problems: list[str] = []
+    for name, form in REPORTS.items():
+        problems += _written(directory, name, partial(_write_text, form(told)))
+    return problems
 
 
-def _write_json(data: Any, file: Path) -> None:
-    file.write_text(json.dumps(data, indent=1) + "\n")
+def _write_text(text: str, file: Path) -> None:
+    file.write_text(text, encoding="utf-8")
 
 
 def _written(directory: Path, name: str, write: Callable[[Path], None]) -> list[str]:

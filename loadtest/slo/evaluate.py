@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from loadtest.recording.histogram import Histogram
 from loadtest.run import Cell, Phase, PhaseName, Plan
 from loadtest.slo.spec import Objective, Objectives
+
+AT_LEAST: Final = ("throughput", "apdex")
+"""Metrics of which more is better."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +34,7 @@ class Outcome:
 
     def sentence(self) -> str:
         seen = "nothing to measure" if self.observed is None else f"{_number(self.observed)}{self.unit}"
-        least = self.metric in ("throughput", "apdex")
-        limit = f"{'at least' if least else 'at most'} {_number(self.limit)}{self.unit}"
+        limit = f"{'at least' if self.metric in AT_LEAST else 'at most'} {_number(self.limit)}{self.unit}"
         where = f", worst at {self.worst_endpoint}" if self.worst_endpoint and self.missed else ""
         return (
             f"{self.objective}: {self.metric} {seen}, {limit} "

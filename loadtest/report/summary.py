@@ -1,0 +1,55 @@
+"""`summary.md`: the run on a screen of a pull request."""
+
+from collections.abc import Sequence
+
+from loadtest.report.document import Document
+from loadtest.report.junit import described, observed
+
+
+def summary(document: Document) -> str:
+    verdict = document.verdict
+    parts = [
+        f"## Load test: {verdict.result}",
+        f"{escaped(verdict.sentence)}. Profile `{document.profile}` ({document.model} model), "
+        f"{document.duration_seconds:.0f} s against {document.target.url}, exit code {verdict.exit_code}.",
+    ]
+    if document.target.stand_ins:
+        parts.append("Not the real thing: " + "; ".join(map(escaped, document.target.stand_ins)) + ".")
+    if verdict.reasons:
+        parts.append("\n".join(f"- **{reason.result}**: {escaped(reason.text)}" for reason in verdict.reasons))
+    if document.limits:
+        rows = [
+            (
+                each.objective,
+                described(each),
+                observed(each),
+                "missed" if each.missed else "met",
+                each.worst_endpoint or "",
+            )
+            for each in document.limits
+        ]
+        parts.append(table(("Objective", "Limit", "Observed", "", "Worst endpoint"), rows))
+    steady = [each for each in document.endpoints if each.phase == "steady"]
+    if steady:
+        measured = [
+            (
+                each.endpoint,
+                str(each.requests),
+                str(each.failed),
+                *(f"{value:.1f}" for value in (each.latency_ms.p50, each.latency_ms.p95, each.latency_ms.p99)),
+            )
+            for each in sorted(steady, key=lambda each: -each.latency_ms.p95)
+        ]
+        head = ("Endpoint (steady)", "Requests", "Failed", "p50 ms", "p95 ms", "p99 ms")
+        parts.append(table(head, measured))
+    return "\n\n".join(parts) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(escaped, line)) + " |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """In a cell and in a line: what a target answered must break neither."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ").replace("\r", " ")
