@@ -12,6 +12,7 @@ FORMS = {
     # Bounds and alphabets of the services' own naming pages. By name: kinds of equal limits are one member of the enum.
     "AWS_NAME": r"[a-z][a-z0-9-]{0,62}[a-z0-9]",
     "AWS_LOAD_BALANCER": r"[a-z][a-z0-9-]{0,30}[a-z0-9]",
+    "AWS_CACHE": r"[a-z][a-z0-9-]{0,38}[a-z0-9]",
     "AWS_BUCKET": r"[a-z][a-z0-9-]{1,61}[a-z0-9]",
     "GCP_NAME": r"[a-z][a-z0-9-]{0,38}[a-z0-9]",
     "GCP_ACCOUNT": r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
