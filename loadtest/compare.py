@@ -1,0 +1,178 @@
+"""Is this run slower than that one, or only different? Two reports, endpoint by endpoint, with the noise of both.
+
+Usage: python -m loadtest.compare BASELINE/report.json RUN/report.json
+Exit codes: 0 no regression; 1 a regression; 2 a file that is no report, or runs that cannot be compared.
+"""
+
+import argparse
+import math
+import random
+import sys
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from loadtest.recording.histogram import Histogram
+from loadtest.report.document import DOCUMENT, VERSION, Document, EndpointPhase
+from loadtest.verdict import Result
+
+PERCENTS: Final = (50.0, 95.0, 99.0)
+DRAWS: Final = 4000
+DOUBT: Final = 0.001
+"""Of each side. Small, because some sixty differences are looked at in one comparison."""
+BEYOND_AT_LEAST: Final = 5
+"""Requests slower than a percentile; with fewer it is the luck of the slowest few, and is not judged."""
+MATTERS_SHARE, MATTERS_MS = 0.05, 1.0
+"""A difference that is surely there may still not matter: it has to be above both."""
+MATTERS_ERROR_RATIO: Final = 0.001
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+class NotComparable(ValueError):
+    """The runs differ in more than their speed, or one proves nothing; the message says in what."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Run less baseline, milliseconds for percentiles; the truth lies between `low` and `high`."""
+
+    endpoint: str
+    metric: str
+    baseline: float
+    run: float
+    low: float
+    high: float
+    regression: bool
+
+
+def compare(baseline: Document, run: Document, *, seed: int = 1) -> tuple[Difference, ...]:
+    """Of the steady phase, for every endpoint of both runs."""
+    if reasons := list(unlike(baseline, run)):
+        raise NotComparable("the runs cannot be compared: " + "; ".join(reasons))
+    chance = random.Random(seed)
+    before, after = steady(baseline), steady(run)
+    found: list[Difference] = []
+    for endpoint in sorted(before.keys() & after.keys()):
+        for percent in PERCENTS:
+            histograms = before[endpoint].latency, after[endpoint].latency
+            if min(map(len, histograms)) * (1 - percent / 100) >= BEYOND_AT_LEAST:
+                found.append(of_percentile(endpoint, percent, *histograms, chance))
+        found.append(of_errors(before[endpoint], after[endpoint], chance))
+    return tuple(found)
+
+
+def unlike(baseline: Document, run: Document) -> Iterator[str]:
+    for name, document in (("baseline", baseline), ("run", run)):
+        if document.verdict.result == Result.invalid_run.value:
+            yield f"the {name} is invalid: {document.verdict.sentence}"
+    for what, one, other in (
+        ("profile", baseline.profile, run.profile),
+        ("model", baseline.model, run.model),
+        ("phases", shape(baseline), shape(run)),
+        ("target", target(baseline), target(run)),
+    ):
+        if one != other:
+            yield f"{what} {one} and {other}"
+    if not steady(baseline).keys() & steady(run).keys():
+        yield "no endpoint was asked in the steady phase of both"
+
+
+def shape(document: Document) -> list[tuple[object, ...]]:
+    return [
+        (each.name, each.label, each.start_seconds, each.end_seconds, each.offered_rps, each.users)
+        for each in document.phases
+    ]
+
+
+def target(document: Document) -> tuple[str, ...]:
+    """What was asked. On loopback the port is a free one, another in each run."""
+    url = urlsplit(document.target.url)
+    place = "loopback" if url.hostname in LOOPBACK else url.netloc
+    return (place, document.target.service or "", *document.target.stand_ins)
+
+
+def steady(document: Document) -> dict[str, EndpointPhase]:
+    return {each.endpoint: each for each in document.endpoints if each.phase == "steady"}
+
+
+def of_percentile(
+    endpoint: str, percent: float, before: Histogram, after: Histogram, chance: random.Random
+) -> Difference:
+    old, new = before.percentile(percent) / 1000, after.percentile(percent) / 1000
+    draws = zip(resampled(before, percent, chance), resampled(after, percent, chance), strict=True)
+    low, high = middle([b - a for a, b in draws])
+    matters = max(MATTERS_SHARE * old, MATTERS_MS)
+    return Difference(
+        endpoint=endpoint, metric=f"p{percent:g}", baseline=old, run=new, low=low, high=high, regression=low > matters
+    )
+
+
+def resampled(histogram: Histogram, percent: float, chance: random.Random) -> list[float]:
+    """The percentile, in milliseconds, of samples drawn anew with replacement (a bootstrap).
+
+    Without drawing them: the k-th smallest of n draws is the value whose rank is n times the k-th smallest of n uniform
+    numbers, and that one follows a beta distribution. Requests count as independent; those of one hiccup are not.
+    """
+    values, counts = zip(*histogram, strict=True)
+    ranks = list(accumulate(counts))
+    count = ranks[-1]
+    k = max(math.ceil(count * percent / 100), 1)
+    drawn = (math.ceil(chance.betavariate(k, count - k + 1) * count) for _ in range(DRAWS))
+    return [values[bisect_left(ranks, max(rank, 1))] / 1000 for rank in drawn]
+
+
+def of_errors(before: EndpointPhase, after: EndpointPhase, chance: random.Random) -> Difference:
+    def ratios(each: EndpointPhase) -> list[float]:
+        return [chance.betavariate(each.failed + 0.5, each.requests - each.failed + 0.5) for _ in range(DRAWS)]
+
+    low, high = middle([b - a for a, b in zip(ratios(before), ratios(after), strict=True)])
+    return Difference(
+        endpoint=before.endpoint,
+        metric="error ratio",
+        baseline=before.failed / before.requests,
+        run=after.failed / after.requests,
+        low=low,
+        high=high,
+        regression=low > MATTERS_ERROR_RATIO,
+    )
+
+
+def middle(values: Sequence[float]) -> tuple[float, float]:
+    ordered = sorted(values)
+    return ordered[int(len(ordered) * DOUBT)], ordered[-1 - int(len(ordered) * DOUBT)]
+
+
+def read(file: Path) -> Document:
+    try:
+        document = DOCUMENT.validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise NotComparable(f"{file} is not a report of a run: {str(error).splitlines()[0]}") from error
+    if document.version != VERSION:
+        raise NotComparable(f"{file} is of version {document.version}; this is version {VERSION}")
+    return document
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m loadtest.compare", description="Two runs of the same shape.")
+    parser.add_argument("baseline", type=Path, help="report.json of the run to compare with")
+    parser.add_argument("run", type=Path, help="report.json of the run in question")
+    options = parser.parse_args(words)
+    try:
+        differences = compare(read(options.baseline), read(options.run))
+    except NotComparable as reason:
+        print(reason, file=sys.stderr)
+        return 2
+    for each in differences:
+        word = "REGRESSION" if each.regression else "ok"
+        print(f"{word:<10}  {each.metric:<11}  {each.baseline:9.4g} -> {each.run:9.4g}  {each.endpoint}")
+    return int(any(each.regression for each in differences))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
