@@ -14,7 +14,7 @@ from tests.cluster.scenes import FLAGS, Scene, Stage, holds, play
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 SLOW = {"scaleUp": {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 10}]}}
 

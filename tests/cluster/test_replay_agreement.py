@@ -13,7 +13,7 @@ from tests.cluster.conftest import needs_programs
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 BATCHES = 5
 BATCH = 40
