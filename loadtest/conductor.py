@@ -18,6 +18,7 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
 from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
+from loadtest.autoscaling.session import SamplerProcess
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
 from loadtest.options import Options
 from loadtest.recording.collector import Collector
@@ -57,6 +58,7 @@ class Conductor:
         self._problems: list[str] = []
         self._last_tick: tuple[int, float] = (0, 1.0)
         self._watch: Greenlet | None = None
+        self._sampler: SamplerProcess | None = None
         self._gathered = self._finishing = False
         self.running = False
         self.verdict: Verdict | None = None
@@ -110,6 +112,8 @@ class Conductor:
                 runner.send_message(START, ASSIGNMENT.dump_python(assignment, mode="json"), worker)
             else:
                 setattr(self._environment, ATTRIBUTE, Maker(assignment))
+        watched = self._options.watched
+        self._sampler = SamplerProcess(watched) if watched else None
         self._watch = spawn(self._watching)
 
     def report(self, worker: str, data: dict[str, Any]) -> None:
@@ -212,6 +216,10 @@ class Conductor:
 
     def _recorded(self) -> RecordedRun:
         plan, duration = self._known_plan(), self._end_seconds
+        seen = self._sampler.stop(run_started_at=self._started_at) if self._sampler else None
+        self._sampler = None
+        if isinstance(seen, str):
+            self._problems.append(seen)
         arrivals = None
         if plan.model == "open" and duration:
             seconds = int(duration)
@@ -232,11 +240,14 @@ class Conductor:
             cells=self._collector.cells(),
             workers=self._collector.workers(),
             arrivals=arrivals,
+            autoscaling=None if isinstance(seen, str) else seen,
             problems=tuple(self._problems),
         )
 
     def _conclude(self, run: RecordedRun) -> None:
-        verdict = judge(run, Targets(objectives=self._options.objectives))
+        watched = self._options.watched
+        expected = watched.expectations(run.plan.phases) if watched and run.ended != "refused" else None
+        verdict = judge(run, Targets(objectives=self._options.objectives, autoscaling=expected))
         directory = self._options.report_dir or Path(
             "loadtest-reports", f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}"
         )

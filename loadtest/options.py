@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.autoscaling import session
 from loadtest.preflight import preflight
 from loadtest.run import Plan
-from loadtest.shapes.profiles import PROFILES, Arrival, custom, named
+from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 
 DEFAULT_SLO = Path(__file__).with_name("slo.yaml")
@@ -22,6 +23,12 @@ def add_arguments(parser: Any) -> None:
     group = parser.add_argument_group("Portal load test", "Objectives, profiles and verdicts; see docs/loadtest.md")
     group.add_argument(
         "--slo", type=_objectives, env_var="LOADTEST_SLO", help="YAML file of objectives (default: loadtest/slo.yaml)"
+    )
+    group.add_argument(
+        "--autoscaling",
+        type=_autoscaling,
+        env_var="LOADTEST_AUTOSCALING",
+        help="YAML file of an autoscaler and the steps of load that it must follow; takes the place of a profile",
     )
     group.add_argument(
         "--arrivals",
@@ -76,6 +83,14 @@ def _objectives(text: str) -> str:
     return text
 
 
+def _autoscaling(text: str) -> str:
+    try:
+        session.load(Path(text))
+    except session.BrokenAutoscaling as error:
+        raise ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _positive(text: str) -> float:
     try:
         value = float(text)
@@ -105,8 +120,19 @@ class Options:
         found: float | None = self.parsed.spawn_rate
         return found
 
+    @property
+    def watched(self) -> session.Watched | None:
+        return session.load(Path(self.parsed.autoscaling)) if self.parsed.autoscaling else None
+
     def plan(self) -> Plan:
         parsed = self.parsed
+        if watched := self.watched:
+            return stepped(
+                watched.load_steps(),
+                arrivals="constant" if parsed.arrivals == "constant" else "poisson",
+                users=parsed.num_users if (parsed.num_users or 0) > 1 else None,
+                seed=int(parsed.seed or 0),
+            )
         if not parsed.profile:
             return custom(users=parsed.num_users or 1, spawn_rate=parsed.spawn_rate or 1, seconds=parsed.run_time)
         arrivals: Arrival = parsed.arrivals

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
 from tests.loadtest.conftest import Run, Target
 
 Serve = Callable[..., Target]
@@ -187,3 +188,39 @@ def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust:
     assert run.ended() == 3, run.output
     assert "interrupted after" in " ".join(run.reasons())
     assert run.report["endpoints"][0]["requests"] > 5
+
+
+STEPS = """
+namespace: developer-portal
+hpa: portal-frontend
+interval_seconds: 0.5
+steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
+"""
+
+
+@pytest.mark.slow
+def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    file = tmp_path / "autoscaling.yaml"
+    file.write_text(STEPS)
+    slo = tmp_path / "slo.yaml"
+    slo.write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
+    api = FakeApi()
+    with served(api) as port:
+        kubeconfig(tmp_path, port)
+        arguments = ("--autoscaling", str(file), "--slo", str(slo))
+        run = locust(*arguments, host=serve().url, KUBECONFIG=str(tmp_path / "kubeconfig"))
+        run.wait_for(RUNNING)
+        time.sleep(3)
+        api.hpa = None
+        assert run.ended() == 4, run.output
+    assert run.report["verdict"]["result"] == "autoscaler_wrong"
+    assert any("was deleted" in reason for reason in run.reasons())
+
+
+@pytest.mark.slow
+def test_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    file = tmp_path / "autoscaling.yaml"
+    file.write_text(STEPS)
+    run = locust("--autoscaling", str(file), host=serve().url, KUBECONFIG=str(tmp_path / "absent"))
+    assert run.ended() == 3, run.output
+    assert any("the sampler" in reason for reason in run.reasons()), run.output

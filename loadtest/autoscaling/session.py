@@ -1,0 +1,98 @@
+"""What `--autoscaling FILE` asks for, and the sampler that watches it while the test runs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from loadtest.autoscaling import timeline
+from loadtest.autoscaling.findings import Expectations
+from loadtest.autoscaling.planned import holds
+from loadtest.autoscaling.record import AutoscalingRecord
+from loadtest.autoscaling.steps import Step
+from loadtest.run import Phase
+
+ENDS_WITHIN_SECONDS: Final = 15
+
+
+class BrokenAutoscaling(ValueError):
+    """A file that cannot be used; its text names file, field and rule."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedStep(Part):
+    replicas: Annotated[int, Field(ge=0)]
+    rate_rps: Annotated[float, Field(ge=0)]
+    hold_seconds: Annotated[float, Field(gt=0)]
+
+
+class Watched(Part):
+    """The autoscaler, and the steps of load that it must follow: up from its resting count and back."""
+
+    namespace: str
+    hpa: str
+    context: str | None = None
+    interval_seconds: Annotated[float, Field(gt=0)] = 2.0
+    rps_per_replica: Annotated[float, Field(gt=0)] | None = None
+    steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)]
+
+    def load_steps(self) -> tuple[Step, ...]:
+        return tuple(Step(**step.model_dump()) for step in self.steps)
+
+    def expectations(self, phases: Sequence[Phase]) -> Expectations:
+        return Expectations(holds=holds(phases), rps_per_replica=self.rps_per_replica)
+
+
+def load(file: Path) -> Watched:
+    try:
+        data: Any = yaml.safe_load(file.read_text())
+        return Watched.model_validate(data)
+    except OSError as error:
+        raise BrokenAutoscaling(f"{file}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise BrokenAutoscaling(f"{file} is not YAML: {error}") from error
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
+        raise BrokenAutoscaling(f"{file} is not valid ({len(lines)} problems):\n" + "\n".join(lines)) from error
+
+
+class SamplerProcess:
+    def __init__(self, watched: Watched) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="loadtest-sampler-")
+        self._lines, self._log = (Path(self._directory.name, name) for name in ("lines.jsonl", "log"))
+        command = [sys.executable, "-m", "loadtest.autoscaling", str(self._lines)]
+        command += ["--namespace", watched.namespace, "--hpa", watched.hpa]
+        command += ["--interval-seconds", str(watched.interval_seconds)]
+        command += ["--context", watched.context] if watched.context else []
+        root = str(Path(__file__).resolve().parent.parent.parent)
+        with self._log.open("w") as log:
+            # Ctrl-C reaches the whole group; the sampler is to end after the last sample, not before.
+            self._process = subprocess.Popen(
+                command, env=os.environ | {"PYTHONPATH": root}, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self, *, run_started_at: float) -> AutoscalingRecord | str:
+        """What it saw; in words, why there is nothing."""
+        self._process.terminate()
+        try:
+            self._process.wait(ENDS_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        try:
+            with self._lines.open() as lines:
+                return timeline.read(lines, run_started_at=run_started_at)
+        except (OSError, timeline.BrokenRecord) as error:
+            last = self._log.read_text().strip().splitlines()[-1:]
+            return f"the sampler of the autoscaler left nothing: {error}; its last words: {' '.join(last) or 'none'}"
+        finally:
+            self._directory.cleanup()
