@@ -1,10 +1,13 @@
 """The load test's Jobs: their exit code stays, they read and change nothing, and nobody reaches them."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtest.autoscaling import session
 from tests.charts.rendering import Rendered, changed, conforms, example, flows, render
+from tests.conftest import ROOT
 
 ROLES = ("master", "worker")
 each_role = pytest.mark.parametrize("role", ROLES)
@@ -68,6 +71,26 @@ def test_only_the_master_may_look_at_the_autoscaler_and_it_changes_nothing() -> 
     assert tokens == {"master": True, "worker": False}
 
 
+@each_role
+def test_the_suite_itself_reads_the_steps_that_the_chart_writes(role: str, tmp_path: Path) -> None:
+    file = tmp_path / "autoscaling.yaml"
+    file.write_text(loadtest().one("ConfigMap")["data"]["autoscaling.yaml"])
+    watched = session.load(file)
+    assert (watched.namespace, watched.hpa) == ("developer-portal", "portal-frontend")
+    assert [step.replicas for step in watched.steps] == [7, 6]
+    (entry,) = (e for e in container(loadtest(), role)["env"] if e["name"] == "LOADTEST_AUTOSCALING")
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(loadtest(), role)["volumeMounts"]}
+    assert entry["value"] == f"{mounts['autoscaling']}/{file.name}"
+
+
+def test_the_suite_knows_the_variables_that_the_pods_have() -> None:
+    """Read as text: Locust itself replaces parts of Python when it is imported."""
+    sources = [ROOT / "loadtest" / "options.py", ROOT / "loadtest" / "scenarios" / "visitor.py"]
+    known = "".join(source.read_text() for source in sources)
+    for entry in container(loadtest(), "master")["env"]:
+        assert f'"{entry["name"]}"' in known
+
+
 def test_one_account_may_read_one_secret_and_no_pod_runs_as_it() -> None:
     rendered = loadtest()
     (rule,) = rendered.one("Role", "loadtest-token")["rules"]
@@ -81,7 +104,7 @@ def test_one_account_may_read_one_secret_and_no_pod_runs_as_it() -> None:
 
 @each_role
 def test_the_token_comes_from_the_copied_secret(role: str) -> None:
-    (entry,) = (e for e in container(loadtest(), role)["env"] if e["name"] == "LOADTEST_TOKEN")
+    (entry,) = (e for e in container(loadtest(), role)["env"] if e["name"] == "PORTAL_TOKEN")
     reference = entry["valueFrom"]["secretKeyRef"]
     external = loadtest().one("ExternalSecret")["spec"]
     assert reference == {"name": external["target"]["name"], "key": external["data"][0]["secretKey"]}

@@ -8,7 +8,7 @@ from cdktf import App
 from portal.app import stacks
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
-from portal.spec.workloads import LoadTest, Resources
+from portal.spec.workloads import LoadStep, LoadTest, Resources
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import namespaces, placed
 from tests.kubernetes.test_release import EVERY_STACK
@@ -23,7 +23,8 @@ def asked(environments: Environments, versions: Versions, tmp_path_factory: pyte
         image=staging.portal.frontend.image,
         workers=3,
         resources=Resources(cpu="1", memory="1Gi"),
-        arguments=("--profile", "smoke"),
+        arguments=("--arrivals", "constant"),
+        steps=(LoadStep(replicas=4, rate_rps=40, hold_seconds=300),),
     )
     tiers = {**environments.tiers, "staging": staging.model_copy(update={"load_test": test})}
     outdir: Path = tmp_path_factory.mktemp("load-test")
@@ -57,7 +58,7 @@ def test_it_loads_the_portal_as_people_reach_it_watches_its_autoscaler_and_has_i
     assert values["host"] == f"https://{environments.tiers['staging'].portal.domain}"
     scaler = values["autoscaler"]
     made = {(each.namespace, each.name) for each in placed(asked, "HorizontalPodAutoscaler")}
-    assert (scaler["namespace"], scaler["name"]) in made
+    assert (scaler["namespace"], scaler["hpa"]) in made
     generated = {(s["namespace"], s["name"], s["passwordKey"]) for s in asked.values("credentials")["secrets"]}
     token = values["token"]
     assert (token["namespace"], token["secret"], token["key"]) in generated

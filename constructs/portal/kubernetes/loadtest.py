@@ -37,7 +37,7 @@ def install_load_test(install: Installer, *, after: Sequence[ITerraformDependabl
 
 def values(*, test: LoadTest, layer: KubernetesLayer) -> dict[str, Any]:
     """Values of chart loadtest: against the portal as people reach it."""
-    scaled = layer.portal.frontend.replicas.autoscaled
+    steps = [step.model_dump() for step in test.steps or ()]
     token = {"namespace": ns.PORTAL, "secret": api_token_secret(PROGRAM), "key": TOKEN_KEY}
     return {
         "image": test.image.reference,
@@ -46,7 +46,7 @@ def values(*, test: LoadTest, layer: KubernetesLayer) -> dict[str, Any]:
         "arguments": list(test.arguments),
         "resources": test.resources.model_dump(),
         "token": token if PROGRAM in layer.portal.api_tokens else None,
-        "autoscaler": {"namespace": ns.PORTAL, "name": FRONTEND} if scaled else None,
+        "autoscaler": {"namespace": ns.PORTAL, "hpa": FRONTEND, "steps": steps} if steps else None,
         "network": {
             "dnsCidrs": list(traffic.RESOLVERS),
             "monitoringNamespace": ns.MONITORING,

@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from portal.spec.types import CpuQuantity, Digest, DomainName, MemoryQuantity, Name, Names, Repository, Spec, Words
+from portal.spec.types import (
+    CpuQuantity,
+    Digest,
+    DomainName,
+    MemoryQuantity,
+    Name,
+    Names,
+    Repository,
+    Several,
+    Spec,
+    Words,
+)
 
 
 class Image(Spec):
@@ -180,12 +191,23 @@ class DataStores(Spec):
         return placement
 
 
+class LoadStep(Spec):
+    """A rate, and the replicas that it must bring."""
+
+    replicas: int = Field(ge=0)
+    rate_rps: float = Field(ge=0)
+    hold_seconds: float = Field(gt=0)
+
+
 class LoadTest(Spec):
     """A load test that runs in the cluster, once for each change of these values."""
 
     image: Image
     workers: int = Field(ge=1, le=100, description="Pods that send; each is one process, and uses a core at most.")
     resources: Resources
+    steps: Several[LoadStep] | None = Field(
+        default=None, description="Load that the frontend's autoscaler must follow; null: it is not watched."
+    )
     arguments: Words = Field(default=(), description="Further arguments of Locust, such as --profile and its name.")
 
 

@@ -60,11 +60,11 @@ spec:
             {{- end }}
           env:
             - {name: LOADTEST_REPORT_DIR, value: /reports}
-            {{- with .root.Values.autoscaler }}
-            - {name: LOADTEST_AUTOSCALING, value: "{{ .namespace }}/{{ .name }}"}
+            {{- if .root.Values.autoscaler }}
+            - {name: LOADTEST_AUTOSCALING, value: /etc/loadtest/autoscaling.yaml}
             {{- end }}
             {{- if .root.Values.token }}
-            - name: LOADTEST_TOKEN
+            - name: PORTAL_TOKEN
               valueFrom:
                 secretKeyRef: {name: {{ .root.Release.Name }}-token, key: token}
             {{- end }}
@@ -83,10 +83,17 @@ spec:
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
             - {name: reports, mountPath: /reports}
+            {{- if .root.Values.autoscaler }}
+            - {name: autoscaling, mountPath: /etc/loadtest, readOnly: true}
+            {{- end }}
       volumes:
         - name: tmp
           emptyDir: {sizeLimit: 256Mi}
         # The report is printed too: a Job's files go with its pod.
         - name: reports
           emptyDir: {sizeLimit: 1Gi}
+        {{- if .root.Values.autoscaler }}
+        - name: autoscaling
+          configMap: {name: {{ .root.Release.Name }}}
+        {{- end }}
 {{- end }}
