@@ -44,11 +44,12 @@ def _storage(resource: Resource) -> dict[str, Any]:
         key: example(value[2:-1]) if value.startswith("${") else value
         for key, value in (resource.get("parameters") or {}).items()
     }
+    chosen = {"volumeBindingMode": "volume_binding_mode", "allowVolumeExpansion": "allow_volume_expansion"}
     return {
         "provisioner": resource["storage_provisioner"],
         "reclaimPolicy": resource["reclaim_policy"],
-        "volumeBindingMode": resource["volume_binding_mode"],
-        "allowVolumeExpansion": resource["allow_volume_expansion"],
+        # The API has a default for each.
+        **{field: resource[argument] for field, argument in chosen.items() if resource.get(argument) is not None},
         "parameters": parameters,
     }
 

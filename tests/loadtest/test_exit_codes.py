@@ -33,6 +33,7 @@ def test_1_when_the_target_is_slow_with_the_endpoint_named(serve: Serve, locust:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_1_when_the_target_answers_500(serve: Serve, locust: Locust) -> None:
     run = locust(*SHORT, host=serve("--status", "500").url)
     assert run.ended() == 1, run.output
@@ -40,6 +41,7 @@ def test_1_when_the_target_answers_500(serve: Serve, locust: Locust) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust: Locust) -> None:
     """An assert in a task is an exception for Locust, not a failure."""
     run = locust(*SHORT, host=serve("--body", '{"status": "down"}').url)
@@ -48,6 +50,7 @@ def test_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_1_when_a_404_comes_back(serve: Serve, locust: Locust) -> None:
     run = locust(*SHORT, host=serve("--status", "404").url)
     assert run.ended() == 1, run.output
@@ -93,6 +96,7 @@ def test_3_when_the_name_does_not_resolve(locust: Locust) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_the_target_is_frozen_from_the_start(serve: Serve, locust: Locust) -> None:
     target = serve()
     target.freeze()
@@ -102,6 +106,7 @@ def test_3_when_the_target_is_frozen_from_the_start(serve: Serve, locust: Locust
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_1_when_the_target_freezes_in_the_run_and_requests_hang_at_its_end(serve: Serve, locust: Locust) -> None:
     """Locust itself drops what is under way at the end, and reports no failure."""
     target = serve()
@@ -121,6 +126,7 @@ def test_3_for_production_without_the_flag(serve: Serve, locust: Locust) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -> None:
     run = locust(*SHORT, "--users", "2", host=serve("--delay-seconds", "1").url)
     assert run.ended() == 3, run.output
@@ -128,6 +134,7 @@ def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_not_a_single_request_was_sent(serve: Serve, locust: Locust) -> None:
     """Locust's own exit code for that is 0."""
     run = locust("--profile", "steady", "--rate", "0.01", "--run-time", "2s", host=serve().url)
@@ -136,6 +143,7 @@ def test_3_when_not_a_single_request_was_sent(serve: Serve, locust: Locust) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_3_when_interrupted_with_a_report_of_what_there_was(serve: Serve, locust: Locust, number: int) -> None:
     run = locust(*SHORT[:4], "--run-time", "60s", "--stop-timeout", "1", host=serve().url)
@@ -148,6 +156,7 @@ def test_3_when_interrupted_with_a_report_of_what_there_was(serve: Serve, locust
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_the_disk_is_full_and_the_reason_is_still_said(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     directory = tmp_path / "report"
     directory.mkdir()
@@ -171,6 +180,7 @@ def test_3_when_a_worker_is_killed(serve: Serve, locust: Locust) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_workers_lose_no_sample(serve: Serve, locust: Locust) -> None:
     run = locust(*SHORT, "--processes", "2", host=serve().url, LOCUST_LOGLEVEL="WARNING")
     assert run.ended() == 0, run.output
@@ -180,6 +190,7 @@ def test_workers_lose_no_sample(serve: Serve, locust: Locust) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust: Locust) -> None:
     run = locust(*SHORT[:4], "--run-time", "60s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
     run.wait_for(RUNNING)
@@ -199,6 +210,7 @@ steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     file = tmp_path / "autoscaling.yaml"
     file.write_text(STEPS)
@@ -218,6 +230,7 @@ def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(serve: Serve, 
 
 
 @pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     file = tmp_path / "autoscaling.yaml"
     file.write_text(STEPS)
