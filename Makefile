@@ -94,13 +94,15 @@ bench: setup ## Measure synthesis, fast and eager bindings side by side (minutes
 	@$(PORTAL) bench
 
 .PHONY: tools
-tools: ## Build helm, kubeconform and promtool into .tools/bin (some minutes, once)
+tools: ## Build helm, kubeconform, promtool and actionlint into .tools/bin (some minutes, once)
 	@bin/prerequisites go
 	@cd tools && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../.tools/bin/ \
 		helm.sh/helm/v4/cmd/helm github.com/yannh/kubeconform/cmd/kubeconform
 	@# Without its service discoveries, which are the clouds' SDKs and most of the build, promtool checks rules all the same.
 	@cd tools && CGO_ENABLED=0 go build -trimpath -tags remove_all_sd -ldflags "-s -w" -o ../.tools/bin/ \
 		github.com/prometheus/prometheus/cmd/promtool
+	@cd tools/actionlint && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o ../../.tools/bin/ \
+		github.com/rhysd/actionlint/cmd/actionlint
 
 CONTROLPLANE := .tools/controlplane
 KUBERNETES := $(shell sed -n 's|^\tk8s.io/kubernetes \(v[0-9.]*\).*|\1|p' tools/controlplane/go.mod)
