@@ -27,8 +27,11 @@ CHARTS = (
     "cluster-policies",
     "credentials",
     "dashboards",
+    "headroom",
     "internal-ca",
+    "loadtest",
     "managed-stores",
+    "mesh",
     "metrics-archive",
     "portal",
     "postgres-cluster",
@@ -89,7 +92,8 @@ def helm(*arguments: str, values: Values) -> str:
 def render(chart: str, values: Values, *options: str) -> Rendered:
     """What a release of `chart`, named after it, consists of. `options`: more arguments of `helm template`."""
     text = helm("template", chart, str(own_chart(chart)), "--namespace", NAMESPACE, *options, values=values)
-    return Rendered(text=text, objects=tuple(object for object in yaml.safe_load_all(text) if object))
+    objects = yaml.load_all(text, Loader=yaml.CSafeLoader)
+    return Rendered(text=text, objects=tuple(object for object in objects if object))
 
 
 @cache

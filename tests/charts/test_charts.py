@@ -1,13 +1,14 @@
 """What holds for every chart of the project, and between them."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 
-from portal.kubernetes.own_charts import own_chart
+from portal.kubernetes.own_charts import FOLDER, own_chart
 from tests.charts.rendering import (
     CHARTS,
     NAMESPACE,
@@ -27,7 +28,24 @@ from tests.charts.rendering import (
 each_chart = pytest.mark.parametrize("chart", CHARTS)
 each_size = pytest.mark.parametrize("size", SIZES)
 
-OPTIONAL = {"storage.class", "priorityClass", "backup", "pooler", "backup.credentials.s3Credentials"}
+OPTIONAL = {
+    "storage.class",
+    "priorityClass",
+    "backup",
+    "pooler",
+    "backup.credentials.s3Credentials",
+    # Of the mesh: only where the cloud does not run it, and only where pods join a target group.
+    "controlPlane",
+    "targetGroup",
+}
+
+LABELS = {("nodeSelector",), ("gateway", "selector"), ("cache", "operator", "labels")}
+"""Values whose keys are anybody's."""
+
+
+def defaults(chart: str) -> dict[str, Any]:
+    """The values that a chart brings; none where its file only says that there are none."""
+    return yaml.safe_load((own_chart(chart) / "values.yaml").read_text(encoding="utf-8")) or {}
 
 
 @cache
@@ -67,16 +85,31 @@ def test_every_object_says_what_it_belongs_to(chart: str) -> None:
 
 @each_chart
 def test_the_release_decides_the_namespace_unless_the_values_do(chart: str) -> None:
-    named = {secret["namespace"] for secret in example(chart, "prod").get("secrets", ())}
+    named = set(namespaces(example(chart, "prod")))
     found = {object["metadata"].get("namespace", NAMESPACE) for object in rendered(chart, "prod").objects}
-    assert found == {NAMESPACE, *named}
+    assert found <= {NAMESPACE, *named}
+
+
+def namespaces(values: Any) -> Iterator[str]:
+    """Every namespace that values name."""
+    if isinstance(values, list):
+        for value in values:
+            yield from namespaces(value)
+    elif isinstance(values, dict):
+        for key, value in values.items():
+            if key.lower().endswith("namespace"):
+                yield value
+            elif key == "namespaces":
+                yield from value
+            else:
+                yield from namespaces(value)
 
 
 @each_chart
 def test_an_unknown_value_is_refused_wherever_it_stands(chart: str) -> None:
     values = example(chart, "prod")
     for path in mappings(values):
-        if path == ("nodeSelector",):
+        if path in LABELS:
             continue
         with pytest.raises(Refused, match="surprise"):
             render(chart, changed(values, ".".join((*path, "surprise")), "x"))
@@ -85,9 +118,9 @@ def test_an_unknown_value_is_refused_wherever_it_stands(chart: str) -> None:
 @each_chart
 def test_a_value_without_default_is_demanded_by_name(chart: str) -> None:
     values = example(chart, "prod")
-    defaults = yaml.safe_load((own_chart(chart) / "values.yaml").read_text(encoding="utf-8"))
-    for path in [(*parent, key) for parent in mappings(values) for key in _at(values, parent)]:
-        if path[0] in defaults or ".".join(path) in OPTIONAL:
+    demanded = [(*parent, key) for parent in mappings(values) if parent not in LABELS for key in _at(values, parent)]
+    for path in demanded:
+        if path[0] in defaults(chart) or ".".join(path) in OPTIONAL:
             continue
         with pytest.raises(Refused, match=rf"missing propert\w+ .*'{path[-1]}'"):
             render(chart, _without(values, path))
@@ -130,8 +163,28 @@ BAD_VALUES = [
     ("credentials", "store.provider", {"vault": {"server": "https://vault.example.com"}}),
     ("credentials", "store.namespaces", []),
     ("credentials", "fetched", [{"name": "one", "namespace": "two", "remote": "a/b"}]),
+    ("headroom", "pods", 0),
+    ("headroom", "image", "registry.k8s.io/pause:3.10"),
+    ("headroom", "resources.cpu", 2),
+    ("headroom", "priorityClass", ""),
     ("internal-ca", "issuer", "Internal CA"),
     ("internal-ca", "duration", "10y"),
+    ("loadtest", "image", "registry.example.com/portal/loadtest:1.0"),
+    ("loadtest", "host", "portal.example.com"),
+    ("loadtest", "workers", 0),
+    ("loadtest", "arguments", "--profile smoke"),
+    ("loadtest", "autoscaler.steps", []),
+    ("loadtest", "token.namespace", "Portal"),
+    ("managed-stores", "image", "ghcr.io/cloudnative-pg/postgresql:latest"),
+    ("managed-stores", "databases", [{"store": "backstage-db"}]),
+    ("managed-stores", "caches", [{"store": "backstage-cache"}]),
+    ("managed-stores", "network.dnsCidrs", ["kube-dns"]),
+    ("mesh", "namespaces", []),
+    ("mesh", "gateway.port", 443),
+    ("mesh", "portal.domain", "https://portal.example.com"),
+    ("mesh", "cache.operator.labels", {}),
+    ("mesh", "controlPlane.namespace", "Istio"),
+    ("mesh", "timeoutSeconds", "60s"),
     ("metrics-archive", "image", "quay.io/thanos/thanos:latest"),
     ("metrics-archive", "objects.type", "FILESYSTEM"),
     ("metrics-archive", "objects.config.aws_sdk_auth", False),
@@ -156,19 +209,33 @@ def test_a_bad_value_is_refused_by_name(chart: str, path: str, value: Any) -> No
         render(chart, changed(example(chart, "prod"), path, value))
 
 
+def test_every_chart_that_takes_values_refuses_some_here() -> None:
+    """Those of chart alerts are in its own tests."""
+    assert {chart for chart in CHARTS if example(chart, "prod")} == {chart for chart, _, _ in BAD_VALUES} | {"alerts"}
+
+
+def test_no_chart_is_left_out() -> None:
+    assert set(CHARTS) == {chart.parent.name for chart in FOLDER.glob("*/Chart.yaml")}
+
+
 @each_chart
 def test_the_readme_names_every_value(chart: str) -> None:
     readme = (own_chart(chart) / "README.md").read_text(encoding="utf-8")
     named = {
-        name for cell in re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE) for name in re.findall(r"`([\w.]+)`", cell)
+        # `token.{name,key}` stands for two.
+        name + last
+        for cell in re.findall(r"^\|([^|]*)\|", readme, re.MULTILINE)
+        for name, several in re.findall(r"`([\w.]+)(?:\{([\w,]+)\})?`", cell)
+        for last in several.split(",")
     }
-    values = example(chart, "prod") | yaml.safe_load((own_chart(chart) / "values.yaml").read_text(encoding="utf-8"))
+    # The example says what is in those that have no default.
+    values = defaults(chart) | example(chart, "prod")
     leaves = {
         ".".join((*parent, key))
         for parent in mappings(values)
-        if parent != ("nodeSelector",)
+        if parent not in LABELS
         for key, value in _at(values, parent).items()
-        if not isinstance(value, dict) or key == "nodeSelector"
+        if not isinstance(value, dict) or (*parent, key) in LABELS
     }
     assert {leaf for leaf in leaves if not _documented(leaf, named)} == set()
 
