@@ -145,10 +145,36 @@ def test_poolers_keep_sessions_and_show_a_certificate_of_their_name() -> None:
     prod = postgres("prod")
     pooler = prod.one("Pooler")["spec"]
     assert pooler["pgbouncer"]["poolMode"] == "session", "Backstage sets a schema for each connection"
-    connections = pooler["instances"] * int(pooler["pgbouncer"]["parameters"]["default_pool_size"])
-    assert connections < int(spec(prod)["postgresql"]["parameters"]["max_connections"])
+    assert pooler["pgbouncer"]["parameters"]["server_idle_timeout"] == "60"
     assert "postgres-cluster-pooler" in spec(prod)["certificates"]["serverAltDNSNames"]
     assert postgres("dev").all("Pooler") == []
+
+
+@pytest.mark.parametrize("databases", [[], ["backstage"], ["backstage", "another"]])
+def test_all_poolers_together_leave_connections_for_others_however_many_databases_there_are(
+    databases: list[str],
+) -> None:
+    """The size of a pool is for each pair of user and database; the limit of a user is for all databases."""
+    rendered = render("postgres-cluster", changed(example("postgres-cluster", "prod"), "databases", databases))
+    users = {database["spec"]["owner"] for database in rendered.all("Database")} | {
+        spec(rendered)["bootstrap"]["initdb"]["owner"]
+    }
+    pooler = rendered.one("Pooler")["spec"]
+    connections = pooler["instances"] * len(users) * int(pooler["pgbouncer"]["parameters"]["max_user_connections"])
+    assert connections <= int(spec(rendered)["postgresql"]["parameters"]["max_connections"]) - 50
+
+
+@pytest.mark.parametrize(("size", "kept"), [("50Gi", "25600MB"), ("10Gi", "5120MB"), ("512Mi", "256MB")])
+def test_a_replica_that_never_comes_back_does_not_fill_the_logs_volume(size: str, kept: str) -> None:
+    values = changed(example("postgres-cluster", "prod"), "storage.walSize", size)
+    assert spec(render("postgres-cluster", values))["postgresql"]["parameters"]["max_slot_wal_keep_size"] == kept
+
+
+def test_the_store_leaves_the_servers_name_to_the_plugin_and_compresses_as_barman_can() -> None:
+    """`serverName` must stay empty there; base backups know no zstd."""
+    configuration = postgres("prod").one("ObjectStore")["spec"]["configuration"]
+    assert "serverName" not in configuration
+    assert configuration["data"]["compression"] in ("gzip", "bzip2", "lz4", "snappy")
 
 
 def test_poolers_survive_a_drain_and_are_watched() -> None:

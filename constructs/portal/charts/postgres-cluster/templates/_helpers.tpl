@@ -20,6 +20,15 @@ cnpg.io/cluster: {{ .Release.Name }}
 {{ div $mebibytes 4 }}MB
 {{- end }}
 
+{{/* Half of the log's volume for replicas that are away; the rest for what is still to be archived. Without a bound a replica
+     that never comes back fills the volume, and the primary stops. */}}
+{{- define "postgres.keptForReplicas" -}}
+{{- $size := .Values.storage.walSize -}}
+{{- $mebibytes := int (regexFind "^[0-9]+" $size) -}}
+{{- if hasSuffix "Gi" $size }}{{ $mebibytes = mul 1024 $mebibytes }}{{ end -}}
+{{ div $mebibytes 2 }}MB
+{{- end }}
+
 {{/* The Barman Cloud plugin, pointed at one server's folder of the store. */}}
 {{- define "postgres.plugin" -}}
 name: barman-cloud.cloudnative-pg.io
