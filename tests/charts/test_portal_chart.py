@@ -366,6 +366,23 @@ def test_pods_spread_over_zones_and_nodes(app: str) -> None:
 
 
 @each_app
+def test_pods_of_a_new_version_keep_away_from_the_nodes_of_the_old_one(app: str) -> None:
+    template = portal("prod").one("Deployment", app)["spec"]["template"]
+    (preferred,) = template["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    term = preferred["podAffinityTerm"]
+    assert term["topologyKey"] == "kubernetes.io/hostname"
+    assert matches(term["labelSelector"], template["metadata"]["labels"])
+
+
+def test_a_plugin_that_does_nothing_holds_no_connection() -> None:
+    """Knex would hold two for each plugin and pod, and a pooler that keeps sessions could lend them to nobody."""
+    pool = app_config(portal("prod"))[1]["backend"]["database"]["knexConfig"]["pool"]
+    assert pool["min"] == 0
+    assert pool["max"] >= 2
+    assert pool["idleTimeoutMillis"] <= 30_000
+
+
+@each_app
 def test_pods_choose_nodes_only_where_nodes_are_labelled(app: str) -> None:
     assert pod(portal("prod"), app)["nodeSelector"] == {"workload-type": "application"}
     assert "nodeSelector" not in pod(portal("dev"), app)

@@ -1,11 +1,14 @@
 """The mesh: who may call whom by identity, what is never sent twice, and what comes before what."""
 
+import json
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
 
 import pytest
+import yaml
 
 from portal.kubernetes import mesh
 from portal.kubernetes.contract import CloudServices, Cluster, Ingress, KubeconfigAccess
@@ -150,6 +153,69 @@ def test_every_route_ends_and_a_try_ends_before_it(stack: StackOf, name: str) ->
             # Each of them says that the request was not worked on.
             safe = {"connect-failure", "refused-stream", "reset-before-request"}
             assert set(route["retries"]["retryOn"].split(",")) <= safe
+
+
+@pytest.mark.parametrize("name", MESHED)
+@pytest.mark.parametrize(
+    ("path", "stream"),
+    [
+        ("/api/backstage/scaffolder/v2/tasks/1/eventstream", True),
+        ("/api/scaffolder/v2/tasks/1/events", True),
+        ("/api/backstage/techdocs/sync/default/component/portal", True),
+        ("/api/techdocs/sync/default/component/portal", True),
+        ("/api/catalog/entities", False),
+        ("/events", False),
+        ("/api/backstage/catalog/entities/by-name/component/default/events-service", False),
+    ],
+)
+def test_a_stream_is_not_cut_off_where_a_request_would_be(stack: StackOf, name: str, path: str, stream: bool) -> None:
+    """On both its hops. Istio matches a regular expression against the whole path."""
+    services = {each.name: each.spec["http"] for each in placed(stack(name), "VirtualService")}
+    assert services.keys() == {"portal", "backstage-backend"}
+    for hop in services.values():
+        route = next(route for route in hop if takes(route, path))
+        assert (int(route["timeout"].removesuffix("s")) >= 1800) is stream
+
+
+def takes(route: dict[str, Any], path: str) -> bool:
+    """Whether a route takes a GET of this path."""
+    return "match" not in route or any(
+        re.fullmatch(match["method"]["regex"], "GET") and re.fullmatch(match.get("uri", {}).get("regex", ".*"), path)
+        for match in route["match"]
+    )
+
+
+@pytest.mark.parametrize("name", MESHED)
+def test_a_caller_lets_go_of_a_connection_before_the_server_does(stack: StackOf, name: str) -> None:
+    """Or a request meets a connection that is being closed."""
+    kept = keep_alive_seconds(stack(name))
+    for rule in placed(stack(name), "DestinationRule"):
+        idle = int(rule.spec["trafficPolicy"]["connectionPool"]["http"]["idleTimeout"].removesuffix("s"))
+        assert idle < kept[rule.name]
+
+
+def keep_alive_seconds(stack: SynthesizedStack) -> dict[str, int]:
+    """How long each application keeps a connection that nobody uses."""
+    (frontend,) = (each for each in placed(stack, "Deployment") if each.name == "portal-frontend")
+    (container,) = frontend.spec["template"]["spec"]["containers"]
+    milliseconds = {entry["name"]: entry.get("value", "") for entry in container["env"]}["KEEP_ALIVE_TIMEOUT"]
+    (config,) = (each for each in placed(stack, "ConfigMap") if each.name == "backstage-backend")
+    server = yaml.safe_load(config.body["data"]["app-config.production.yaml"])["backend"]["server"]
+    kept = int(server["keepAliveTimeout"].removesuffix("s"))
+    assert int(server["headersTimeout"].removesuffix("s")) > kept
+    return {"portal-frontend": int(milliseconds) // 1000, "backstage-backend": kept}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_the_backend_believes_as_many_proxies_as_there_are(stack: StackOf, name: str) -> None:
+    """Those whom the gateway trusts, and its own caller, the frontend: the next address is the client's."""
+    (config,) = (each for each in placed(stack(name), "ConfigMap") if each.name == "backstage-backend")
+    believed = yaml.safe_load(config.body["data"]["app-config.production.yaml"])["backend"]["trustProxy"]
+    if name == "local":
+        assert believed == 0, "nobody adds the header there, so anybody could"
+        return
+    topology = stack(name).values("gateway")["podAnnotations"]["proxy.istio.io/config"]
+    assert believed == json.loads(topology)["gatewayTopology"]["numTrustedProxies"] + 1
 
 
 @pytest.mark.parametrize("name", MESHED)

@@ -36,6 +36,7 @@ PROXY_METRICS_PORT: Final = 15020
 """Metrics of a proxy merged with those of its application, which nothing encrypts: Prometheus is outside the mesh."""
 
 REQUEST_TIMEOUT_SECONDS: Final = 60
+STREAM_TIMEOUT_SECONDS: Final = 3600
 
 
 def enabled(layer: KubernetesLayer) -> bool:
@@ -86,7 +87,7 @@ def install_mesh(
         chart=ThirdPartyChart(name=GATEWAY_CHART),
         namespace=ns.INGRESS,
         values=gateway_values(cluster=install.cluster, ingress=ingress, highly_available=install.highly_available),
-        after=control_plane,
+        after=[*control_plane, *after],
     )
     rules = install.release(
         "mesh",
@@ -96,7 +97,6 @@ def install_mesh(
         after=[
             gateway,
             certificates,
-            *after,
             *(ingress.ready if ingress else ()),
             # It brings objects into all of these.
             *(item for name in (*MESHED_NAMESPACES, ns.INGRESS) for item in install.namespaces.ready[name]),
@@ -266,4 +266,5 @@ def mesh_values(*, layer: KubernetesLayer, cluster: Cluster, ingress: Ingress | 
         else {"namespace": ns.MESH, "interceptionNamespace": ns.NODE_AGENTS},
         "targetGroup": ingress.target_group if ingress else None,
         "timeoutSeconds": REQUEST_TIMEOUT_SECONDS,
+        "streamTimeoutSeconds": STREAM_TIMEOUT_SECONDS,
     }

@@ -85,6 +85,8 @@ def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster, serv
             "frontendFrom": [ns.INGRESS] if mesh else [],
             "monitoringNamespace": ns.MONITORING,
             "dnsCidrs": list(traffic.RESOLVERS),
+            # The frontend, and all but the client whom X-Forwarded-For names: the gateway adds the last of them.
+            "trustedProxies": services.ingress.trusted_proxies + 1 if mesh and services.ingress else 0,
             "backendToInternet": True,
             "identityEndpoints": [{"cidr": cidr, "port": port} for cidr, port in cluster.identity_endpoints]
             if services.portal_login

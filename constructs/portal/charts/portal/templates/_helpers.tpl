@@ -69,6 +69,10 @@ limits: {{ dict "cpu" .cpu "memory" .memory | toJson }}
 {{ div (mul $amount 45) 100 }}
 {{- end }}
 
+{{/* How long a server keeps a connection that nobody uses: longer than any caller does, the mesh's proxies 60 seconds.
+     Node.js closes after 5, and what a caller sends in that moment is lost. */}}
+{{- define "portal.keepAliveSeconds" -}}75{{- end }}
+
 {{/* What both pods have in common. Takes: root, app. */}}
 {{- define "portal.pod" -}}
 serviceAccountName: {{ .app }}
@@ -96,6 +100,15 @@ topologySpreadConstraints:
       matchLabels: {{- include "portal.selector" $ | nindent 8 }}
     matchLabelKeys: [pod-template-hash]
   {{- end }}
+# The constraints count pods of one version; while a new one comes, this keeps its pods off the nodes of the old ones.
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 50
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels: {{- include "portal.selector" . | nindent 14 }}
 {{- end }}
 
 {{- define "portal.containerSecurity" -}}
