@@ -9,6 +9,7 @@ from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import Cluster, NodeAutoscaler, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
+from portal.kubernetes.priorities import SYSTEM
 from portal.kubernetes.release import ThirdPartyChart
 
 NODES_CHART: Final = "cluster-autoscaler"
@@ -101,6 +102,7 @@ def pod_values(*, cluster: Cluster, highly_available: bool) -> dict[str, Any]:
     tiny = {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}}
     small = {"resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}}}
     return {
+        "priorityClassName": SYSTEM,
         "recommender": {
             **placed,
             **watched,

@@ -101,6 +101,7 @@ def plugin_values(*, cluster: Cluster) -> dict[str, Any]:
     """Values of the plugin that carries base backups and the write-ahead log to the object store. One replica: it
     replaces itself by Recreate, and instances go on without it for a while."""
     return {
+        "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "128Mi"}},
     }

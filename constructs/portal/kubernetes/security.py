@@ -185,6 +185,9 @@ def external_secrets_values(*, cluster: Cluster, login: CloudLogin | None, highl
     small = _resources(cpu="20m", memory="128Mi")
     return {
         "installCRDs": True,
+        # Deleting the kinds would delete every ExternalSecret, and the Secrets with them, also when the release is only
+        # replaced.
+        "crds": {"annotations": {"helm.sh/resource-policy": "keep"}},
         "global": {"nodeSelector": cluster.nodes("system")},
         **common,
         "replicaCount": 2 if highly_available else 1,
