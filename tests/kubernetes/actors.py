@@ -144,6 +144,9 @@ THIRD_PARTY = (
         name="external-secrets", release="external-secrets", labels={"app.kubernetes.io/name": "external-secrets"}
     ),
     ThirdParty(name="cnpg-operator", release="cloudnative-pg", labels={"app.kubernetes.io/name": "cloudnative-pg"}),
+    ThirdParty(
+        name="barman-plugin", release="plugin-barman-cloud", labels={"app.kubernetes.io/name": "plugin-barman-cloud"}
+    ),
     ThirdParty(name="velero", release="velero", labels={"app.kubernetes.io/name": "velero"}),
     ThirdParty(
         name="cluster-autoscaler",

@@ -5,6 +5,7 @@ Source: Kubernetes, "Network Policies", and the API reference of networking.k8s.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal
 
@@ -54,6 +55,9 @@ class Network:
     namespaces: Mapping[str, Labels]
     policies: Sequence[Policy]
     blocks_hold_the_cluster: bool = True
+    _of_end: dict[tuple[Direction, int], tuple[End, list[Policy]]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def allows(self, source: End, target: End, port: int, protocol: Protocol = "TCP") -> bool:
         """May `source` open a connection to `target`? Both must agree: its egress and the target's ingress."""
@@ -66,12 +70,19 @@ class Network:
 
     def _side(self, direction: Direction, own: End, peer: End, target: End, port: int, protocol: Protocol) -> bool:
         """Whether the policies of one end agree. Without a policy for it every connection is allowed."""
-        isolating = [policy for policy in self.policies if isolates(policy, own, direction)]
+        isolating = self._isolating(own, direction)
         return not isolating or any(
             self._has_peer(rule, direction, policy, peer) and has_port(rule, target, port, protocol)
             for policy in isolating
             for rule in policy["spec"].get(direction) or ()
         )
+
+    def _isolating(self, end: End, direction: Direction) -> list[Policy]:
+        """Found once for each end, however many others and ports it is asked about."""
+        key = direction, id(end)
+        if key not in self._of_end:
+            self._of_end[key] = end, [policy for policy in self.policies if isolates(policy, end, direction)]
+        return self._of_end[key][1]
 
     def _has_peer(self, rule: Mapping[str, Any], direction: Direction, policy: Policy, end: End) -> bool:
         peers = rule.get("from" if direction == "ingress" else "to")
@@ -115,10 +126,11 @@ def _holds(expression: Mapping[str, Any], labels: Labels) -> bool:
 
 def in_block(block: Mapping[str, Any], address: str) -> bool:
     """Whether an address is in an `ipBlock` and in none of its exceptions."""
-    number = ip_address(address)
-    return number in ip_network(block["cidr"]) and not any(
-        number in ip_network(cidr) for cidr in block.get("except") or ()
-    )
+    number = _address(address)
+    return number in _range(block["cidr"]) and not any(number in _range(cidr) for cidr in block.get("except") or ())
+
+
+_address, _range = cache(ip_address), cache(ip_network)
 
 
 def has_port(rule: Mapping[str, Any], target: End, port: int, protocol: Protocol) -> bool:

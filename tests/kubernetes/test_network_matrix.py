@@ -40,7 +40,8 @@ BACKED_UP = f"{POSTGRES} velero"
 POOLER = "postgres-cluster-pooler"
 REDIS = "redis-failover redis-failover-2"
 SENTINEL = "redis-failover-s redis-failover-s-2"
-OPERATORS = "cnpg-operator redis-operator"
+DATABASE_OPERATORS = "cnpg-operator barman-plugin"
+OPERATORS = f"{DATABASE_OPERATORS} redis-operator"
 ARCHIVE = "metrics-archive-query metrics-archive-store metrics-archive-compactor"
 MONITORING = f"prometheus-operator kube-state-metrics prometheus alertmanager grafana blackbox-exporter {ARCHIVE}"
 AUTOSCALING = "cluster-autoscaler vpa-recommender vpa-updater vpa-admission"
@@ -77,7 +78,9 @@ ALLOWED: Rows = (
     (POOLER, POSTGRES, "5432"),
     (f"{REDIS} {SENTINEL}", REDIS, "6379"),
     (SENTINEL, SENTINEL, "26379"),
-    ("cnpg-operator", POSTGRES, "5432 8000"),
+    (DATABASE_OPERATORS, POSTGRES, "5432 8000"),
+    # The plugin's gRPC, 9090.
+    (DATABASE_OPERATORS, DATABASE_OPERATORS, "any"),
     ("redis-operator", REDIS, "6379"),
     ("redis-operator", SENTINEL, "26379"),
     # Metrics.
@@ -96,10 +99,10 @@ ALLOWED: Rows = (
     # The API server has no address that is known in advance.
     (API_CLIENTS, f"{OUTSIDE} {LINK_LOCAL} api-server", "443 6443"),
     # Webhooks, for the API server, which may call from anywhere. Who may send to any pod reaches them too.
-    (UNPOLICED, "cnpg-operator", "9443"),
+    (UNPOLICED, DATABASE_OPERATORS, "9443"),
     (UNPOLICED, f"{MONITORING} {SECURITY}", "10250"),
     (UNPOLICED, AUTOSCALING, "8000"),
-    (MONITORING, "cnpg-operator", "9443"),
+    (MONITORING, DATABASE_OPERATORS, "9443"),
     (MONITORING, SECURITY, "10250"),
     (MONITORING, AUTOSCALING, "8000"),
 )
