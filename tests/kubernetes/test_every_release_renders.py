@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 
 from portal.kubernetes.monitoring import SELECTED
 from portal.rendering import Object, OwnRelease, render
+from portal.spec.versions import Versions
 from tests.charts.rendering import conforms, helm, matches
 from tests.conftest import StackOf
 from tests.kubernetes.actors import RUN_PODS, pods
@@ -142,6 +144,9 @@ OF_MANAGED_STORES: Mapping[str, set[str]] = {
 def tier(stack_name: str) -> int:
     """The column of a stack; the local one is of development size."""
     return TIERS.index("dev" if stack_name == "local" else stack_name.partition("-")[0])
+
+
+DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
 @cache
@@ -305,6 +310,35 @@ def test_pods_of_operators_are_restricted_too(stack: StackOf, name: str) -> None
             "containers": [{"name": part, "securityContext": body["securityContext"]} for part, body in parts.items()],
         }
         assert violations(as_pod) == [], each.kind
+
+
+@each_stack
+def test_every_image_is_named_by_what_is_in_it_or_by_a_tag_that_versions_yaml_answers_for(
+    stack: StackOf, versions: Versions, name: str
+) -> None:
+    """The portal's own by digest always. An operand whose registry has yet to be asked for one has a reason there."""
+    apps = stack(name).values("portal")
+    own = {apps[part]["image"] for part in ("frontend", "backend")}
+    answered_for = {image.reference for image in versions.images.values()}
+    found = {image for each in placed(stack(name)) for image in images(each.body)}
+    assert own < found
+    for image in found - answered_for:
+        assert DIGEST.search(image), image
+    for image in found:
+        assert not re.search(r":latest(@|$)", image)
+
+
+def images(value: Any) -> Iterator[str]:
+    """Every image that an object names."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from images(inner)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key in ("image", "imageName") and isinstance(inner, str):
+                yield inner
+            else:
+                yield from images(inner)
 
 
 @each_stack
