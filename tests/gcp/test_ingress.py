@@ -28,4 +28,4 @@ def test_only_googles_front_ends_and_probes_reach_the_gateway(stack: StackOf, ti
 
 def test_the_clients_address_is_the_second_from_the_end(stack: StackOf) -> None:
     annotations = stack("prod-gcp").values("gateway")["podAnnotations"]
-    assert json.loads(annotations["proxy.istio.io/config"]) == {"gatewayTopology": {"numTrustedProxies": 2}}
+    assert json.loads(annotations["proxy.istio.io/config"])["gatewayTopology"] == {"numTrustedProxies": 2}

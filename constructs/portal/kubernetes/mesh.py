@@ -1,5 +1,6 @@
 """The service mesh: Istio's control plane, the gateway by which requests come in, and who may call whom."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -37,6 +38,7 @@ PROXY_METRICS_PORT: Final = 15020
 
 REQUEST_TIMEOUT_SECONDS: Final = 60
 STREAM_TIMEOUT_SECONDS: Final = 3600
+DRAIN_SECONDS: Final = 45
 
 
 def enabled(layer: KubernetesLayer) -> bool:
@@ -177,7 +179,12 @@ def interception_values() -> dict[str, Any]:
 
 def gateway_values(*, cluster: Cluster, ingress: Ingress | None, highly_available: bool) -> dict[str, Any]:
     """Values of the gateway. Its ports lie above 1023, so that it needs no right that `restricted` refuses."""
-    proxies = ingress.trusted_proxies if ingress else 0
+    proxy = {
+        # So that the address of the client survives the proxies before the gateway, and no client can forge one.
+        "gatewayTopology": {"numTrustedProxies": ingress.trusted_proxies if ingress else 0},
+        # A load balancer goes on sending until it has noticed that the pod goes; by itself a proxy waits 5 seconds.
+        "terminationDrainDuration": f"{DRAIN_SECONDS}s",
+    }
     return {
         "autoscaling": {
             "enabled": True,
@@ -186,10 +193,7 @@ def gateway_values(*, cluster: Cluster, ingress: Ingress | None, highly_availabl
         },
         "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "2000m", "memory": "1024Mi"}},
         "podDisruptionBudget": {"maxUnavailable": 1} if highly_available else {},
-        "podAnnotations": {
-            # So that the address of the client survives the proxies before the gateway, and no client can forge one.
-            "proxy.istio.io/config": f'{{"gatewayTopology": {{"numTrustedProxies": {proxies}}}}}',
-        },
+        "podAnnotations": {"proxy.istio.io/config": json.dumps(proxy)},
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "service": {
             **_service(ingress),
@@ -206,8 +210,7 @@ def gateway_values(*, cluster: Cluster, ingress: Ingress | None, highly_availabl
                 "labelSelector": {"matchLabels": GATEWAY_LABELS},
             }
         ],
-        # Longer than the load balancer takes to notice.
-        "terminationGracePeriodSeconds": 60,
+        "terminationGracePeriodSeconds": DRAIN_SECONDS + 15,
         "priorityClassName": APP,
         "nodeSelector": cluster.nodes("system"),
     }
