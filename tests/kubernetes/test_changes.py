@@ -42,6 +42,8 @@ CHANGES: list[tuple[str, Any, set[str]]] = [
     ("monitoring.archive_days", 400, {"metrics-archive"}),
     # The compactor works on what a Prometheus holds.
     ("monitoring.storage_gib", 300, {"kube-prometheus-stack", "metrics-archive"}),
+    ("monitoring.receiver.type", "pagerduty", {"kube-prometheus-stack"}),
+    ("monitoring.receiver.secret", "other", {"kube-prometheus-stack", "credentials"}),
     ("monitoring.runbooks", "https://other.example.com/runbooks", {"alerts"}),
     ("backup.retention_days", 40, {"postgres-cluster", "velero"}),
     # Without the hourly schedule nothing watches it.

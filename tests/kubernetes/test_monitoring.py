@@ -1,8 +1,15 @@
 """The monitoring levels, and that Prometheus sees what it should."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
+from portal.kubernetes import monitoring
+from portal.spec.loader import Environments
+from portal.spec.workloads import Receiver
 from tests.conftest import StackOf
+from tests.kubernetes.test_mesh import CLUSTER
 from tests.kubernetes.test_release import EVERY_STACK
 
 CHART = "kube-prometheus-stack"
@@ -83,6 +90,48 @@ def test_a_basic_prometheus_asks_for_less_than_the_guides(stack: StackOf, name: 
 def test_every_route_sees_alerts_from_every_namespace(stack: StackOf, name: str) -> None:
     spec = stack(name).values(CHART)["alertmanager"]["alertmanagerSpec"]
     assert spec["alertmanagerConfigMatcherStrategy"] == {"type": "None"}
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_alerts_reach_somebody_by_a_secret_that_is_fetched(stack: StackOf, name: str) -> None:
+    """The chart's own configuration sends everything to nobody."""
+    alertmanager = stack(name).values(CHART)["alertmanager"]
+    if not alertmanager["enabled"]:
+        assert "config" not in alertmanager
+        return
+    config, (secret,) = alertmanager["config"], alertmanager["alertmanagerSpec"]["secrets"]
+    told = told_by(config)
+    assert told == {"webhook_configs": [{"url_file": f"/etc/alertmanager/secrets/{secret}/url", "send_resolved": True}]}
+    credentials = stack(name).values("credentials")
+    tier = name.partition("-")[0]
+    assert {"name": secret, "namespace": "monitoring", "remote": f"portal-{tier}-{secret}"} in credentials["fetched"]
+    assert credentials["store"]["namespaces"] == ["developer-portal", "monitoring"]
+
+
+def told_by(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How an Alertmanager's configuration tells of an alert that no route of its own is for."""
+    (found,) = (each for each in config["receivers"] if each["name"] == config["route"]["receiver"])
+    return {key: value for key, value in found.items() if key != "name"}
+
+
+@pytest.mark.parametrize(
+    ("type", "kind", "field", "entry"),
+    [
+        ("webhook", "webhook_configs", "url_file", "url"),
+        ("slack", "slack_configs", "api_url_file", "url"),
+        ("pagerduty", "pagerduty_configs", "routing_key_file", "key"),
+    ],
+)
+def test_no_address_of_a_receiver_is_in_the_values(
+    environments: Environments, type: str, kind: str, field: str, entry: str
+) -> None:
+    receiver = Receiver.model_validate({"type": type, "secret": "alerts"})
+    layer = environments.tiers["prod"].monitoring.model_copy(update={"receiver": receiver})
+    values = monitoring.prometheus_values(monitoring=layer, cluster=CLUSTER, storage_class=None, protected=True)
+    told = told_by(values["alertmanager"]["config"])
+    assert told == {kind: [{field: f"/etc/alertmanager/secrets/alerts/{entry}", "send_resolved": True}]}
+    (route,) = values["alertmanager"]["config"]["route"]["routes"]
+    assert route == {"receiver": "null", "matchers": ['severity = "none"']}, "Watchdog is always on"
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)

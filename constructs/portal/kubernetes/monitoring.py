@@ -12,7 +12,7 @@ from portal.kubernetes.contract import Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import SYSTEM
 from portal.kubernetes.release import ThirdPartyChart
-from portal.spec.workloads import Monitoring
+from portal.spec.workloads import Monitoring, Receiver
 
 CHART: Final = "kube-prometheus-stack"
 CRDS_CHART: Final = "prometheus-operator-crds"
@@ -122,7 +122,9 @@ def prometheus_values(
         },
         "alertmanager": {
             "enabled": with_alerts,
+            **_notifications(monitoring.receiver),
             "alertmanagerSpec": {
+                "secrets": [monitoring.receiver.secret] if monitoring.receiver else [],
                 "replicas": max(ALERTMANAGERS[monitoring.level], 1),
                 "priorityClassName": SYSTEM,
                 "nodeSelector": nodes,
@@ -174,6 +176,37 @@ def prometheus_values(
             part: {"enabled": cluster.control_plane_scrapable}
             for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")
         },
+    }
+
+
+RECEIVERS = {
+    # Type: Alertmanager's list of such receivers, the field that names a file, and what the file is called.
+    "webhook": ("webhook_configs", "url_file", "url"),
+    "slack": ("slack_configs", "api_url_file", "url"),
+    "pagerduty": ("pagerduty_configs", "routing_key_file", "key"),
+}
+
+
+def _notifications(receiver: Receiver | None) -> dict[str, Any]:
+    """Values of Alertmanager: all alerts to the one receiver, but those that only tell that alerts work or calm others.
+    Nothing where nobody is told: the chart's own receiver keeps silent.
+
+    Source: Alertmanager, "Configuration".
+    """
+    if not receiver:
+        return {}
+    kind, field, entry = RECEIVERS[receiver.type]
+    # Where the operator mounts a Secret that the spec names.
+    file = f"/etc/alertmanager/secrets/{receiver.secret}/{entry}"
+    return {
+        "config": {
+            "route": {
+                "receiver": "people",
+                "group_by": ["namespace", "alertname"],
+                "routes": [{"receiver": "null", "matchers": ['severity = "none"']}],
+            },
+            "receivers": [{"name": "null"}, {"name": "people", kind: [{field: file, "send_resolved": True}]}],
+        }
     }
 
 

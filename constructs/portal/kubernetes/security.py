@@ -211,8 +211,8 @@ def external_secrets_values(*, cluster: Cluster, login: CloudLogin | None, highl
 
 
 def credentials_values(*, layer: KubernetesLayer, store: SecretStore | None) -> dict[str, Any]:
-    """Values of chart credentials: a password for each consumer that is installed, and what the portal gets from the
-    cloud's store."""
+    """Values of chart credentials: a password for each consumer that is installed, and what the portal and Alertmanager
+    get from the cloud's store."""
     redis = {"name": CACHE, "namespace": ns.PORTAL, "passwordKey": "password"}
     grafana = {
         "name": GRAFANA_ADMIN["existingSecret"],
@@ -221,6 +221,11 @@ def credentials_values(*, layer: KubernetesLayer, store: SecretStore | None) -> 
         "fixed": {GRAFANA_ADMIN["userKey"]: "admin"},
     }
     session = {"name": SESSION_SECRET["name"], "namespace": ns.PORTAL, "passwordKey": SESSION_SECRET["key"]}
+    receiver = layer.monitoring.receiver
+    fetched = [
+        *((ns.PORTAL, name) for name in layer.portal.secrets),
+        *([(ns.MONITORING, receiver.secret)] if receiver else []),
+    ]
     tokens = [
         {"name": api_token_secret(program), "namespace": ns.PORTAL, "passwordKey": TOKEN_KEY}
         for program in layer.portal.api_tokens
@@ -233,9 +238,15 @@ def credentials_values(*, layer: KubernetesLayer, store: SecretStore | None) -> 
             *([session] if layer.portal.sign_in.provider == "oidc" else []),
             *tokens,
         ],
-        "store": {"name": STORE, "provider": dict(store.provider), "namespaces": [ns.PORTAL]} if store else None,
+        "store": {
+            "name": STORE,
+            "provider": dict(store.provider),
+            "namespaces": sorted({ns.PORTAL, *(namespace for namespace, _ in fetched)}),
+        }
+        if store
+        else None,
         "fetched": [
-            {"name": name, "namespace": ns.PORTAL, "remote": f"{store.prefix}{name}"} for name in layer.portal.secrets
+            {"name": name, "namespace": namespace, "remote": f"{store.prefix}{name}"} for namespace, name in fetched
         ]
         if store
         else [],

@@ -266,6 +266,18 @@ def metrics_stay_where_the_level_says_so(layer: KubernetesLayer) -> Iterator[Pro
         yield Problem(path=path, value=days, rule=rule)
 
 
+def alerts_reach_somebody(layer: KubernetesLayer) -> Iterator[Problem]:
+    receiver, level = layer.monitoring.receiver, layer.monitoring.level
+    path = ("monitoring", "receiver")
+    if isinstance(layer, LocalEnvironment) or level == "basic":
+        if receiver:
+            why = "monitoring.level basic sends no alerts" if level == "basic" else "there is no store of secrets"
+            yield Problem(path=path, value=receiver.type, rule=f"must be left out: {why}")
+    elif not receiver:
+        rule = f"must say who is told of alerts (type, secret): monitoring.level {level} has them"
+        yield Problem(path=path, value="null", rule=rule)
+
+
 def a_local_cluster_fetches_no_secrets(layer: KubernetesLayer) -> Iterator[Problem]:
     if isinstance(layer, LocalEnvironment) and layer.portal.secrets:
         rule = "needs a cloud's store of secrets, and a local cluster has none; leave it out"
@@ -293,6 +305,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
     poolers_survive_a_node,
     a_local_cluster_fetches_no_secrets,
     metrics_stay_where_the_level_says_so,
+    alerts_reach_somebody,
     guests_are_for_development,
     the_sign_in_secret_is_fetched,
     a_local_cluster_has_no_managed_stores,

@@ -218,6 +218,15 @@ class Headroom(Spec):
     resources: Resources
 
 
+class Receiver(Spec):
+    """Who is told of alerts: a service at a secret address (`url`), or one that knows us by a key (`key`)."""
+
+    type: Literal["webhook", "slack", "pagerduty"]
+    secret: Name = Field(
+        description="What the cloud's store holds as `portal-<tier>-<name>`: `url`, or `key` for pagerduty."
+    )
+
+
 class Monitoring(Spec):
     """The guide's monitoring levels: `basic`, `full` (alerts, Grafana), `enterprise` (highly available)."""
 
@@ -227,6 +236,7 @@ class Monitoring(Spec):
     archive_days: int = Field(
         default=0, ge=0, le=3650, description="How long metrics stay in the cloud's object store; 0: they do not."
     )
+    receiver: Receiver | None = Field(default=None, description="Who is told of alerts; null: nobody.")
     runbooks: str = Field(
         pattern=r"^https://[^\s\"{}]+[^/\s\"{}]$",
         description="Address of docs/runbooks as people reach it, without a slash at its end; alerts link there.",
