@@ -133,7 +133,7 @@ target: setup $(TARGET_READY) ## Run a real Backstage on loopback until Ctrl-C, 
 
 .PHONY: loadtest
 loadtest: setup $(TARGET_READY) ## Load a real Backstage on loopback for a minute: verdict, report and exit code
-	@exec $(VENV)/python -m loadtest.target -- $(VENV)/locust -f loadtest/locustfile.py --headless --profile smoke
+	@exec $(VENV)/python -m loadtest.target -- $(VENV)/locust -f loadtest/locustfile.py --headless --only-summary --profile smoke
 
 .PHONY: setup
 setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)

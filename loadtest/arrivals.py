@@ -5,9 +5,11 @@ A closed loop of users sends less the slower the target is, and so never sees th
 who comes late is late from that moment on, and who cannot be started within reason is counted as dropped.
 """
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from heapq import merge
 from itertools import islice
 from typing import Final, Literal
 
@@ -54,17 +56,31 @@ def of_worker(due: Iterator[float], *, position: int, workers: int) -> Iterator[
     return islice(due, position, None, workers)
 
 
+class Planned:
+    """How many arrivals were due in each second, over all kinds of users; drawn only as far as is asked for."""
+
+    def __init__(self, plan: Plan, shares: Sequence[tuple[str, float]]) -> None:
+        self._due = merge(
+            *(
+                due_times(plan.phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name))
+                for name, share in shares
+                if plan.arrivals
+            )
+        )
+        self._next = next(self._due, math.inf)
+        self._seconds: list[int] = []
+
+    def until(self, seconds: int) -> list[int]:
+        """One number for each of the first `seconds`."""
+        self._seconds += [0] * (seconds - len(self._seconds))
+        while self._next < len(self._seconds):
+            self._seconds[int(self._next)] += 1
+            self._next = next(self._due, math.inf)
+        return self._seconds[:seconds]
+
+
 def planned_per_second(plan: Plan, shares: Sequence[tuple[str, float]], *, until_seconds: float) -> list[int]:
-    """How many arrivals were due in each whole second, over all kinds of users."""
-    planned = [0] * int(until_seconds)
-    if plan.arrivals is None:
-        return planned
-    for name, share in shares:
-        for due in due_times(plan.phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name)):
-            if due >= len(planned):
-                break
-            planned[int(due)] += 1
-    return planned
+    return Planned(plan, shares).until(int(until_seconds))
 
 
 def seed_of(plan: Plan, user: str) -> str:
@@ -100,6 +116,11 @@ class Dispatcher:
             # A user that is stopped while it waits must not be handed an arrival.
             if mine in self._idle:
                 self._idle.remove(mine)
+
+    @property
+    def waiting(self) -> int:
+        """Arrivals that are due and have no user yet, with those that have lost patience."""
+        return len(self._waiting)
 
     def stop(self) -> None:
         self._greenlet.kill(block=False)

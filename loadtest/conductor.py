@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 
 from gevent import Greenlet, sleep, spawn
@@ -18,12 +17,15 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
 from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
+from loadtest.autoscaling.record import Sample
 from loadtest.autoscaling.session import SamplerProcess
+from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
-from loadtest.options import Options
+from loadtest.options import BadOptions, Options
 from loadtest.recording.collector import Collector
 from loadtest.report.files import write_all
 from loadtest.run import STAND_INS_VARIABLE, Arrivals, Ended, Phase, Plan, RecordedRun, Target
+from loadtest.shapes.profiles import custom
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
 from loadtest.verdict import Targets, Verdict, judge
@@ -34,8 +36,6 @@ REPORT: Final = "loadtest"
 """The key of our part in the reports that workers send anyway."""
 GRACE_SECONDS: Final = 5.0
 """Beyond --stop-timeout, for the last report of a worker."""
-REPORTED_AFTER_SECONDS: Final = 5.0
-"""What happened so long ago has been reported by every worker: Locust's interval of three seconds, and the way."""
 SPAWN_PER_SECOND: Final = 500.0
 
 log = logging.getLogger(__name__)
@@ -59,21 +59,27 @@ class Conductor:
         self._last_tick: tuple[int, float] = (0, 1.0)
         self._watch: Greenlet | None = None
         self._sampler: SamplerProcess | None = None
+        self._replicas: Sample | None = None
         self._gathered = self._finishing = False
         self.running = False
         self.verdict: Verdict | None = None
+        self.live: Live | None = None
+        """What is known of the run that goes on, or of the last one."""
 
     # What Locust asks and tells.
 
     def tick(self) -> tuple[int, float] | None:
         """Users and spawn rate for now; None ends the run."""
         if not self.running:
-            if self._ended == "refused":
+            self._plan = None
+            try:
+                self._plan = self._options.plan()
+            except BadOptions as bad:
+                self.refuse([str(bad)])
                 return None
             if problems := self._options.preflight(self._environment.host or ""):
                 self.refuse(problems)
                 return None
-            self._plan = self._options.plan()
             self._last_tick = self._wanted(self._plan.phases[0])
             return self._last_tick
         if self._gathered or self._ended:
@@ -91,9 +97,11 @@ class Conductor:
         plan = self._plan = self._plan or self._options.plan()
         self._collector = Collector()
         self._started_at, self._zero = time.time(), time.perf_counter()
-        self._ended, self._problems = None, []
+        self._ended, self._problems, self._end_seconds = None, [], 0.0
+        self._replicas = None
         self._gathered = self._finishing = False
         self.verdict, self.running = None, True
+        self.live = self._new_live(plan)
         runner = self._environment.runner
         workers = (
             sorted(client.id for client in runner.clients.ready) if isinstance(runner, MasterRunner) else ["local"]
@@ -117,8 +125,8 @@ class Conductor:
         self._watch = spawn(self._watching)
 
     def report(self, worker: str, data: dict[str, Any]) -> None:
-        if self.running:
-            self._collector.add(worker, data, received_at=time.time())
+        if self.running and self.live:
+            self.live.add(worker, data, self._collector.add(worker, data, received_at=time.time()))
 
     def gather(self) -> None:
         """Locust's `test_stopping`: every worker lets its users finish and sends what it still has."""
@@ -156,26 +164,34 @@ class Conductor:
 
     def refuse(self, problems: Sequence[str]) -> None:
         """Nothing is sent; the report says why."""
-        self._ended = "refused"
-        self._plan = self._plan or self._options.plan()
-        self._problems += problems
+        self._ended, self._problems, self._end_seconds = "refused", list(problems), 0.0
+        self._plan = self._plan or custom(users=0, spawn_rate=1, seconds=None)
+        self._collector, self.live = Collector(), None
         self._started_at = time.time()
         self._conclude(self._recorded())
 
     def never_started(self) -> None:
         """Locust ends and no run was ever begun."""
         if self.verdict is None:
+            self._plan = self._options.plan()
             self.refuse(["the run never started: no worker came, or it was stopped before"])
 
     def extend(self, phases: Sequence[Phase]) -> None:
         """Adds to the plan while it runs."""
         plan = self._known_plan()
         self._plan = replace(plan, phases=(*plan.phases, *phases))
+        if self.live:
+            self.live.extend(self._plan)
         runner = self._environment.runner
         if isinstance(runner, MasterRunner):
             runner.send_message(EXTEND, PHASES.dump_python(tuple(phases), mode="json"))
         elif maker := getattr(self._environment, ATTRIBUTE, None):
             maker.extend(phases)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run goes on, or has ended and waits for its verdict."""
+        return self.running or (self._finishing and self.verdict is None)
 
     def now(self) -> float:
         return time.perf_counter() - self._zero
@@ -184,7 +200,12 @@ class Conductor:
 
     def _watching(self) -> None:
         runner = self._environment.runner
+        told = None
         while True:
+            phase = self._known_plan().phase_at(self.now())
+            if phase is not told:
+                log.info(described(phase))
+                told = phase
             sleep(1)
             if isinstance(runner, MasterRunner):
                 alive = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
@@ -216,6 +237,7 @@ class Conductor:
 
     def _recorded(self) -> RecordedRun:
         plan, duration = self._known_plan(), self._end_seconds
+        self._replicas = self._latest_replicas()
         seen = self._sampler.stop(run_started_at=self._started_at) if self._sampler else None
         self._sampler = None
         if isinstance(seen, str):
@@ -248,10 +270,23 @@ class Conductor:
         watched = self._options.watched
         expected = watched.expectations(run.plan.phases) if watched and run.ended != "refused" else None
         verdict = judge(run, Targets(objectives=self._options.objectives, autoscaling=expected))
-        directory = self._options.report_dir or Path(
-            "loadtest-reports", f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}"
-        )
+        directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
         self.verdict = write_all(run, verdict, directory)
+        self.live = self.live or self._new_live(run.plan)
+        self.live.end(self.verdict, at_seconds=run.duration_seconds)
+
+    def _new_live(self, plan: Plan) -> Live:
+        return Live(
+            plan,
+            shares=self._shares(),
+            objectives=self._options.objectives,
+            collector=self._collector,
+            now=self.now,
+            replicas=self._latest_replicas,
+        )
+
+    def _latest_replicas(self) -> Sample | None:
+        return self._sampler.latest() if self._sampler else self._replicas
 
     def _known_plan(self) -> Plan:
         assert self._plan is not None
@@ -266,3 +301,10 @@ class Conductor:
         classes = self._environment.user_classes
         total = sum(user.weight for user in classes)
         return sorted((user.__name__, user.weight / total) for user in classes)
+
+
+def described(phase: Phase) -> str:
+    """For who waits."""
+    load = f"{phase.users} users" if phase.offered_rps is None else f"{phase.offered_rps:g} arrivals/s"
+    until = "until stopped" if phase.end_seconds is None else f"until {phase.end_seconds:.0f} s"
+    return f'Phase "{phase.label}": {load} {until}'

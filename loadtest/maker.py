@@ -49,6 +49,8 @@ class Maker:
         self.recorder = Recorder(plan, clock_zero=self.clock_zero)
         self.open = plan.model == "open"
         self._phases = list(plan.phases)
+        self.in_flight = 0
+        """Requests that were sent and have no answer yet."""
         self._number = 0
         self._cpu: list[float] = []
         self._greenlet: Greenlet = spawn(self._watch_cpu)
@@ -82,6 +84,8 @@ class Maker:
             "number": number,
             "sent_at": time.time(),
             "cpu_percent": cpu,
+            "in_flight": self.in_flight,
+            "waiting": sum(dispatcher.waiting for dispatcher in self._dispatchers.values()),
             "final": final,
         }
 

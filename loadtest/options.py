@@ -11,6 +11,11 @@ from loadtest.run import Plan
 from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 
+
+class BadOptions(ValueError):
+    """Of a run that is to start; the message names option, value and rule."""
+
+
 DEFAULT_SLO = Path(__file__).with_name("slo.yaml")
 
 
@@ -48,6 +53,12 @@ def add_arguments(parser: Any) -> None:
         "--report-dir",
         env_var="LOADTEST_REPORT_DIR",
         help="Where the report goes (default: a new directory under loadtest-reports/)",
+    )
+    group.add_argument(
+        "--metrics-port",
+        type=_port,
+        env_var="LOADTEST_METRICS_PORT",
+        help="Serve the run's metrics to Prometheus there, under /metrics, from the master alone (default: not)",
     )
     group.add_argument(
         "--health-path",
@@ -101,6 +112,12 @@ def _positive(text: str) -> float:
     return value
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ArgumentTypeError(f"{text} is not a port; one is a number from 1 to 65535")
+    return int(text)
+
+
 @dataclass(frozen=True)
 class Options:
     """A view of Locust's parsed options, read anew at each start: the web UI changes them."""
@@ -111,9 +128,11 @@ class Options:
     def objectives(self) -> Objectives:
         return load(Path(self.parsed.slo or DEFAULT_SLO))
 
-    @property
-    def report_dir(self) -> Path | None:
-        return Path(self.parsed.report_dir) if self.parsed.report_dir else None
+    def directory(self, run: str) -> Path:
+        """Where the report of a run of that name goes. The web UI starts run after run: each has one of its own."""
+        if self.parsed.report_dir and self.parsed.headless:
+            return Path(self.parsed.report_dir)
+        return Path(self.parsed.report_dir or "loadtest-reports", run)
 
     @property
     def spawn_rate(self) -> float | None:
@@ -125,6 +144,7 @@ class Options:
         return session.load(Path(self.parsed.autoscaling)) if self.parsed.autoscaling else None
 
     def plan(self) -> Plan:
+        """Raises BadOptions for what the web UI lets through and the command line does not."""
         parsed = self.parsed
         if watched := self.watched:
             return stepped(
@@ -138,7 +158,12 @@ class Options:
         arrivals: Arrival = parsed.arrivals
         # Locust itself sets one user when it is told none.
         users = parsed.num_users if (parsed.num_users or 0) > 1 else None
-        rate = float(parsed.rate) if parsed.rate else None
+        if parsed.profile not in PROFILES:
+            raise BadOptions(f"profile = {parsed.profile} is none of {', '.join(sorted(PROFILES))}")
+        try:
+            rate = _positive(str(parsed.rate)) if parsed.rate else None
+        except ArgumentTypeError as error:
+            raise BadOptions(f"rate = {error}") from error
         return named(
             parsed.profile,
             arrivals=arrivals,

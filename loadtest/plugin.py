@@ -20,6 +20,8 @@ from loadtest.conductor import (
     Conductor,
     conductor_of,
 )
+from loadtest.live.metrics import MetricsServer, PortTaken
+from loadtest.live.tabs import add_tabs
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Maker, maker_of
 from loadtest.options import Options, add_arguments
 
@@ -104,6 +106,20 @@ def _join_master(environment: Environment, runner: Any) -> None:
     environment.events.test_start.add_listener(lambda **_: conductor.begin())
     environment.events.test_stopping.add_listener(lambda **_: conductor.gather())
     environment.events.test_stop.add_listener(lambda **_: conductor.finish())
+    if environment.web_ui:
+        add_tabs(environment.web_ui, lambda: conductor.live, busy=lambda: conductor.busy)
+    if options.metrics_port:
+        _serve_metrics(environment, options.metrics_port)
+
+
+def _serve_metrics(environment: Environment, port: int) -> None:
+    try:
+        server = MetricsServer(port, lambda: conductor_of(environment).live)
+    except PortTaken as taken:
+        print(taken, file=sys.stderr)
+        sys.exit(2)
+    # After the verdict, which `quitting` brings at the latest.
+    environment.events.quit.add_listener(lambda **_: server.linger())
 
 
 def _terminated(environment: Environment) -> None:

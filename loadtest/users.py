@@ -53,6 +53,7 @@ class Session(FastHttpSession):
             if user.due is not None:
                 # Waiting counts once: in the request with which the arrival begins.
                 stamps[DUE], user.due = user.due, None
+            maker.in_flight += 1
         settings["context"] = stamps | settings.get("context", {})
         try:
             return super().request(method, url, name=name, **settings)
@@ -69,6 +70,9 @@ class Session(FastHttpSession):
                 url=url,
             )
             raise
+        finally:
+            if maker:
+                maker.in_flight -= 1
 
 
 class PortalUser(FastHttpUser):

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from loadtest.autoscaling import timeline
 from loadtest.autoscaling.findings import Expectations
 from loadtest.autoscaling.planned import holds
-from loadtest.autoscaling.record import AutoscalingRecord
+from loadtest.autoscaling.record import LINE, AutoscalingRecord, Sample
 from loadtest.autoscaling.steps import Step
 from loadtest.run import Phase
 
@@ -73,12 +76,27 @@ class SamplerProcess:
         command += ["--namespace", watched.namespace, "--hpa", watched.hpa]
         command += ["--interval-seconds", str(watched.interval_seconds)]
         command += ["--context", watched.context] if watched.context else []
+        self._interval = watched.interval_seconds
+        self._read = 0
+        self._sample: Sample | None = None
         root = str(Path(__file__).resolve().parent.parent.parent)
         with self._log.open("w") as log:
             # Ctrl-C reaches the whole group; the sampler is to end after the last sample, not before.
             self._process = subprocess.Popen(
                 command, env=os.environ | {"PYTHONPATH": root}, stdout=log, stderr=log, start_new_session=True
             )
+
+    def latest(self) -> Sample | None:
+        """What it saw last; nothing where it has seen nothing, or not for so long that more may have changed."""
+        with suppress(OSError), self._lines.open() as lines:
+            lines.seek(self._read)
+            # A line that is not whole yet is read the next time.
+            for line in takewhile(lambda line: line.endswith("\n"), iter(lines.readline, "")):
+                found = LINE.validate_json(line)
+                self._sample = found if isinstance(found, Sample) else self._sample
+                self._read += len(line.encode())
+        longest = timeline.SILENCE_INTERVALS * self._interval
+        return self._sample if self._sample and time.time() - self._sample.at < longest else None
 
     def stop(self, *, run_started_at: float) -> AutoscalingRecord | str:
         """What it saw; in words, why there is nothing."""

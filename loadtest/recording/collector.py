@@ -3,11 +3,20 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from loadtest.recording.histogram import Histogram
 from loadtest.recording.recorder import Key
-from loadtest.run import Cell, Worker
+from loadtest.run import Cell, PhaseName, Worker
+
+
+class Part(NamedTuple):
+    """What one process has newly seen of one cell."""
+
+    key: Key
+    latency: Histogram
+    service_time: Histogram
+    failures: Mapping[str, int]
 
 
 @dataclass
@@ -29,6 +38,15 @@ class _Parts:
         )
 
 
+def _unpacked(
+    endpoint: str, phase: PhaseName, second: int, latency: bytes, service: bytes, failures: Mapping[str, int]
+) -> Part:
+    histogram = Histogram.unpacked(latency)
+    return Part(
+        Key(endpoint, phase, second), histogram, Histogram.unpacked(service) if service else histogram, failures
+    )
+
+
 def _one(parts: list[Histogram]) -> Histogram:
     return parts[0] if len(parts) == 1 else Histogram.merged(parts)
 
@@ -45,7 +63,7 @@ class _Source:
 
 class Collector:
     def __init__(self) -> None:
-        self._parts: dict[Key, _Parts] = defaultdict(_Parts)
+        self._seconds: dict[int, dict[Key, _Parts]] = defaultdict(lambda: defaultdict(_Parts))
         self._started: Counter[int] = Counter()
         self._delays: list[Histogram] = []
         self.sources: dict[str, _Source] = {}
@@ -53,7 +71,7 @@ class Collector:
     def expect(self, worker: str) -> None:
         self.sources.setdefault(worker, _Source())
 
-    def add(self, worker: str, report: Mapping[str, Any], *, received_at: float) -> None:
+    def add(self, worker: str, report: Mapping[str, Any], *, received_at: float) -> list[Part]:
         """What `Recorder.drain` gave, with the `number`, `sent_at` and `cpu_percent` that the process put to it."""
         source = self.sources.setdefault(worker, _Source())
         # Reports of one connection arrive in order, so a number that is skipped is a report that is gone.
@@ -64,16 +82,17 @@ class Collector:
         offset = report["sent_at"] - received_at
         # The way takes time and never less than none: the greatest is nearest to the truth.
         source.offset = offset if source.offset is None else max(source.offset, offset)
-        for endpoint, phase, second, latency, service, failures in report["cells"]:
-            parts = self._parts[Key(endpoint, phase, second)]
-            histogram = Histogram.unpacked(latency)
-            parts.latency.append(histogram)
-            parts.service_time.append(Histogram.unpacked(service) if service else histogram)
-            parts.failures.update(failures)
+        new = [_unpacked(*cell) for cell in report["cells"]]
+        for part in new:
+            parts = self._seconds[part.key.second][part.key]
+            parts.latency.append(part.latency)
+            parts.service_time.append(part.service_time)
+            parts.failures.update(part.failures)
         self._started.update(dict(report["started"]))
         self._delays.append(Histogram.unpacked(report["start_delay"]))
         if len(self._delays) > 100:
             self._delays = [Histogram.merged(self._delays)]
+        return new
 
     def lost(self, worker: str, *, at: float) -> None:
         source = self.sources.setdefault(worker, _Source())
@@ -81,13 +100,18 @@ class Collector:
             source.lost_at = at
 
     def cells(self, *, since: float = 0.0) -> tuple[Cell, ...]:
-        return tuple(self._parts[key].cell(key) for key in sorted(self._parts) if key.second >= since)
+        # By second first: of a long run only the end is looked at while it goes on.
+        found = {key: parts for at, cells in self._seconds.items() if at >= since for key, parts in cells.items()}
+        return tuple(found[key].cell(key) for key in sorted(found))
 
     def started(self, *, seconds: int) -> tuple[int, ...]:
         return tuple(self._started[second] for second in range(seconds))
 
     def start_delay(self) -> Histogram:
         return Histogram.merged(self._delays)
+
+    def started_between(self, start: int, end: int) -> int:
+        return sum(self._started[second] for second in range(start, end))
 
     def workers(self) -> tuple[Worker, ...]:
         return tuple(

@@ -32,12 +32,16 @@ class Outcome:
     to_seconds: float
     worst_endpoint: str | None = None
 
+    def observed_text(self) -> str:
+        return "nothing to measure" if self.observed is None else f"{_number(self.observed)}{self.unit}"
+
+    def limit_text(self) -> str:
+        return f"{'at least' if self.metric in AT_LEAST else 'at most'} {_number(self.limit)}{self.unit}"
+
     def sentence(self) -> str:
-        seen = "nothing to measure" if self.observed is None else f"{_number(self.observed)}{self.unit}"
-        limit = f"{'at least' if self.metric in AT_LEAST else 'at most'} {_number(self.limit)}{self.unit}"
         where = f", worst at {self.worst_endpoint}" if self.worst_endpoint and self.missed else ""
         return (
-            f"{self.objective}: {self.metric} {seen}, {limit} "
+            f"{self.objective}: {self.metric} {self.observed_text()}, {self.limit_text()} "
             f"(from {self.from_seconds:.0f} s to {self.to_seconds:.0f} s, {self.requests:,} requests{where})"
         )
 

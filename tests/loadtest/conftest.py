@@ -84,11 +84,11 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Starts `locust` in a group of its own; afterwards nothing of that group may be left."""
     started: list[Run] = []
 
-    def start(*arguments: str, host: str, **environment: str) -> Run:
+    def start(*arguments: str, host: str, headless: bool = True, **environment: str) -> Run:
         directory = tmp_path / "report"
-        command = [str(Path(sys.executable).with_name("locust")), "-f", str(LOCUSTFILE), "--headless", "--host", host]
+        command = [str(Path(sys.executable).with_name("locust")), "-f", str(LOCUSTFILE), "--host", host]
         process = subprocess.Popen(
-            [*command, "--report-dir", str(directory), *arguments],
+            [*command, *(["--headless"] if headless else []), "--report-dir", str(directory), *arguments],
             cwd=tmp_path,
             env=os.environ | environment,
             stdout=subprocess.PIPE,
