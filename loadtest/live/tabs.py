@@ -18,7 +18,13 @@ TABS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "portal-run": ("Run and verdict", {"what": "", "value": ""}),
     "portal-objectives": (
         "Objectives",
-        {"objective": "Objective", "limit": "Limit", "observed": "Observed", "state": "State", "worst": "Worst endpoint"},
+        {
+            "objective": "Objective",
+            "limit": "Limit",
+            "observed": "Observed",
+            "state": "State",
+            "worst": "Worst endpoint",
+        },
     ),
     "portal-latency": (
         "Latency, last 10 s",

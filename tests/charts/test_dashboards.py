@@ -12,7 +12,7 @@ from portal.kubernetes.own_charts import own_chart
 from tests.charts.promql import promtool, unknown, write_rules
 from tests.charts.rendering import example, render
 
-NAMES = ("portal-autoscaling", "portal-cache", "portal-database", "portal-overview")
+NAMES = ("portal-autoscaling", "portal-cache", "portal-database", "portal-loadtest", "portal-overview")
 
 each_dashboard = pytest.mark.parametrize("name", NAMES)
 
@@ -127,3 +127,18 @@ def test_the_autoscaling_dashboard_shows_wanted_and_real_pods_and_what_drives_th
             assert re.search(
                 rf'kube_horizontalpodautoscaler_{part}_target_metric{{[^}}]*metric_name="{metric}"', queries
             )
+
+
+def test_the_load_tests_dashboard_shows_what_was_offered_beside_latency_and_the_replicas_that_follow() -> None:
+    queries = " ".join(expressions(dashboard("portal-loadtest")))
+    for name in (
+        "loadtest_arrivals_planned_total",
+        "loadtest_arrivals_started_total",
+        "loadtest_latency_seconds_bucket",
+        "loadtest_objective_observed",
+        "loadtest_verdict",
+        "kube_horizontalpodautoscaler_status_desired_replicas",
+        "kube_horizontalpodautoscaler_status_current_replicas",
+        "kube_deployment_status_replicas_ready",
+    ):
+        assert name in queries

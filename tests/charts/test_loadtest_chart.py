@@ -114,7 +114,7 @@ def test_without_a_token_or_an_autoscaler_nothing_of_them_is_there() -> None:
     rendered = loadtest("dev")
     for kind in ("Role", "RoleBinding", "SecretStore", "ExternalSecret"):
         assert rendered.all(kind) == []
-    assert [e["name"] for e in container(rendered, "master")["env"]] == ["LOADTEST_REPORT_DIR"]
+    assert [e["name"] for e in container(rendered, "master")["env"]] == ["LOADTEST_REPORT_DIR", "LOADTEST_METRICS_PORT"]
     assert job(rendered, "master")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
@@ -125,9 +125,15 @@ def test_nobody_reaches_it_but_its_own_pods_and_prometheus() -> None:
 
 def test_prometheus_reads_the_run_at_its_own_pace() -> None:
     """Seconds matter in a run of minutes."""
-    (endpoint,) = loadtest().one("PodMonitor")["spec"]["podMetricsEndpoints"]
-    ports = {port["name"] for port in container(loadtest(), "master")["ports"]}
-    assert endpoint["port"] in ports
+    monitor = loadtest().one("PodMonitor")
+    assert monitor["metadata"]["labels"]["team"] == "platform"
+    (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+    ports = {port["name"]: port["containerPort"] for port in container(loadtest(), "master")["ports"]}
+    (entry,) = (e for e in container(loadtest(), "master")["env"] if e["name"] == "LOADTEST_METRICS_PORT")
+    assert str(ports[endpoint["port"]]) == entry["value"]
+    assert "ports" not in container(loadtest(), "worker")
+    labels = job(loadtest(), "master")["spec"]["template"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert int(endpoint["interval"].removesuffix("s")) <= 10
 
 

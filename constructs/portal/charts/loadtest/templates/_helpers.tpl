@@ -60,6 +60,9 @@ spec:
             {{- end }}
           env:
             - {name: LOADTEST_REPORT_DIR, value: /reports}
+            {{- if eq .role "master" }}
+            - {name: LOADTEST_METRICS_PORT, value: "9646"}
+            {{- end }}
             {{- if .root.Values.autoscaler }}
             - {name: LOADTEST_AUTOSCALING, value: /etc/loadtest/autoscaling.yaml}
             {{- end }}
@@ -68,11 +71,11 @@ spec:
               valueFrom:
                 secretKeyRef: {name: {{ .root.Release.Name }}-token, key: token}
             {{- end }}
+          {{- if eq .role "master" }}
           ports:
-            {{- if eq .role "master" }}
             - {name: workers, containerPort: 5557}
-            {{- end }}
             - {name: metrics, containerPort: 9646}
+          {{- end }}
           resources:
             requests: {cpu: {{ .root.Values.resources.cpu | quote }}, memory: {{ .root.Values.resources.memory }}}
             limits: {memory: {{ .root.Values.resources.memory }}}
