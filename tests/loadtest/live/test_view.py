@@ -56,9 +56,11 @@ def test_rates_and_percentiles_are_of_the_seconds_that_everybody_has_reported() 
     run.answered(seconds=range(10), milliseconds=500)
     run.answered(seconds=range(10, 20), milliseconds=20)
     view = run.seen(25.0)
-    assert (view.offered_rps, view.achieved_rps) == (pytest.approx(10, abs=0.2), 10)
+    assert view.offered_rps == pytest.approx(10, abs=0.2)
+    assert view.achieved_rps == 10
     (recent,) = view.recent
-    assert (recent.requests, recent.p95_ms) == (100, pytest.approx(20, rel=0.01))
+    assert recent.requests == 100
+    assert recent.p95_ms == pytest.approx(20, rel=0.01)
     assert (view.in_flight, view.waiting, view.cpu_percent) == (3, 2, 50.0)
 
 
@@ -98,4 +100,5 @@ def test_what_the_end_brought_stays() -> None:
     run.at = 500.0
     view = run.live.view()
     assert view.verdict is not None
-    assert (view.at_seconds, view.dropped, view.in_flight) == (5.0, pytest.approx(5, abs=1), 0)
+    assert (view.at_seconds, view.in_flight) == (5.0, 0)
+    assert view.dropped == pytest.approx(5, abs=1)
