@@ -232,6 +232,22 @@ def replicas(each: Placed, stack: SynthesizedStack) -> Any:
 
 
 @each_stack
+def test_no_two_autoscalers_act_on_one_workload(stack: StackOf, name: str) -> None:
+    """Both follow CPU and memory, and each would undo what the other does. Admission cannot compare two objects."""
+    horizontal = {target(each, "scaleTargetRef") for each in placed(stack(name), "HorizontalPodAutoscaler")}
+    vertical = placed(stack(name), "VerticalPodAutoscaler")
+    assert vertical
+    for each in vertical:
+        if target(each, "targetRef") in horizontal:
+            assert each.spec["updatePolicy"]["updateMode"] == "Off", each.name
+
+
+def target(scaler: Placed, reference: str) -> tuple[str, str, str]:
+    found = scaler.spec[reference]
+    return scaler.namespace, found["kind"], found["name"]
+
+
+@each_stack
 def test_third_party_releases_have_the_values_of_their_tier(stack: StackOf, name: str) -> None:
     for row, columns in THIRD_PARTY_VALUES.items():
         release, path = row.split(": ")
