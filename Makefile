@@ -166,6 +166,10 @@ lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock
 	@$(PIPENV) lock
 	@$(PYTHON) bin/unbind-lock
 
+.PHONY: loadtest-requirements
+loadtest-requirements: setup ## Write loadtest/requirements.txt, what its image installs, from Pipfile.lock
+	@$(VENV)/python bin/loadtest-requirements
+
 .PHONY: clean
 clean: ## Remove everything that make created
 	rm -rf .venv .tools node_modules $(TARGET)/node_modules cdktf.out
