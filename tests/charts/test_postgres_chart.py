@@ -69,6 +69,14 @@ def test_the_portals_database_is_made_without_a_password_of_ours() -> None:
     assert spec(postgres("prod"))["enableSuperuserAccess"] is False
 
 
+def test_nobody_connects_without_tls() -> None:
+    """The first rule that matches decides, and the operator puts its own for everybody last."""
+    (rule,) = spec(postgres("prod"))["postgresql"]["pg_hba"]
+    assert rule.split() == ["hostnossl", "all", "all", "all", "reject"]
+    (rule,) = postgres("prod").one("Pooler")["spec"]["pgbouncer"]["pg_hba"]
+    assert (rule.split()[0], rule.split()[-1]) == ("hostnossl", "reject")
+
+
 def test_data_and_log_have_volumes_of_their_own_on_the_class_that_is_named() -> None:
     prod, dev = spec(postgres("prod")), spec(postgres("dev"))
     assert prod["storage"] == {"size": "500Gi", "storageClass": "fast-ssd"}
