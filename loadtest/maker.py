@@ -48,6 +48,9 @@ class Maker:
         self.clock_zero = time.perf_counter() - (time.time() - assignment.started_at)
         self.recorder = Recorder(plan, clock_zero=self.clock_zero)
         self.open = plan.model == "open"
+        self.position, self.workers = assignment.position, assignment.workers
+        self.feeders: dict[str, Any] = {}
+        """Of this process and this run, by what they hand out."""
         self._phases = list(plan.phases)
         self.in_flight = 0
         """Requests that were sent and have no answer yet."""

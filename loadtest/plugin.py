@@ -1,5 +1,7 @@
 """Joins the load test to Locust: arguments, events, messages, exit code. Importing it is enough."""
 
+import logging
+import os
 import signal
 import sys
 from typing import Any, Final
@@ -24,6 +26,8 @@ from loadtest.live.metrics import MetricsServer, PortTaken
 from loadtest.live.tabs import add_tabs
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Maker, maker_of
 from loadtest.options import Options, add_arguments
+
+log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS: Final = 10.0
 """For requests in flight at the end; Locust's own default discards them, so a hung target would look well."""
@@ -51,6 +55,9 @@ def _sample(environment: Environment, sample: dict[str, Any]) -> None:
 def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     # The master alone judges; a worker that did its part did well.
     environment.process_exit_code = 0
+
+    if environment.parsed_options and environment.parsed_options.processes:
+        gevent.spawn(_end_without_master, runner, os.getppid())
 
     def start(environment: Environment, msg: Message, **_: Any) -> None:
         if old := maker_of(environment):
@@ -81,6 +88,14 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     environment.events.report_to_master.add_listener(report)
     # Added after the runner's own, and called in reverse: before it tells the master that this worker is gone.
     environment.events.quitting.add_listener(finish)
+
+
+def _end_without_master(runner: WorkerRunner, master: int) -> None:
+    """One that was killed takes no leave: what it forked would go on sending, or wait for it for ever."""
+    while os.getppid() == master:
+        gevent.sleep(1)
+    log.error("The master is gone: this worker ends")
+    runner.quit()
 
 
 def _join_master(environment: Environment, runner: Any) -> None:

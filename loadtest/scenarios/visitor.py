@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Final, Literal
 
 from locust.contrib.fasthttp import RestResponseContextManager
-from locust.runners import MasterRunner, WorkerRunner
 
+from loadtest.maker import maker_of
 from loadtest.scenarios.feeders import Feeder
 from loadtest.users import PortalUser
 
@@ -66,24 +66,16 @@ class Visitor(PortalUser):
 
     def components(self) -> Feeder[str]:
         """Names of components, the same for all visitors of a process; the first one asks for them."""
-        environment: Any = self.environment
-        feeder: Feeder[str] | None = getattr(environment, "portal_components", None)
-        if feeder is None:
+        maker = maker_of(self.environment)
+        assert maker is not None, "visitors come only while a run goes on"
+        if "components" not in maker.feeders:
             path = (
                 f"/api/catalog/entities/by-query?limit={KNOWN_ENTITIES}&filter=kind=component"
-                "&orderField=metadata.name,asc&fields=metadata.name"
+                "&fields=metadata.name&orderField=metadata.name,asc"
             )
             with self.ask("GET", path, name="(preparation) names of components") as answer:
                 names = [item["metadata"]["name"] for item in answer.json()["items"]]
                 assert names, "the catalog has no components"
-            position, workers = place(self.environment.runner)
-            feeder = environment.portal_components = Feeder(names, position=position, workers=workers)
+            maker.feeders["components"] = Feeder(names, position=maker.position, workers=maker.workers)
+        feeder: Feeder[str] = maker.feeders["components"]
         return feeder
-
-
-def place(runner: Any) -> tuple[int, int]:
-    """Which of how many workers this process is; a worker that knows only its own number counts those up to it."""
-    if isinstance(runner, MasterRunner) or not isinstance(runner, WorkerRunner):
-        return 0, 1
-    position = max(0, runner.worker_index)
-    return position, max(position + 1, int(os.environ.get("LOCUST_EXPECT_WORKERS", "0")))

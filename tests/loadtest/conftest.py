@@ -18,6 +18,22 @@ from tests.conftest import ROOT
 STUB = Path(__file__).with_name("stub.py")
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 ENDS_WITHIN_SECONDS = 60
+OUR_PART = """
+import time
+
+import loadtest.plugin
+from loadtest.scenarios.visitor import Visitor
+from loadtest.shapes.shape import PlannedShape
+from loadtest.users import PortalUser
+from locust import events, task
+
+
+class Asking(PortalUser):
+    @task
+    def ask(self):
+        with self.call("GET", "/api/health", name="/api/health"):
+            pass
+"""
 
 
 @dataclass
@@ -84,9 +100,9 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     """Starts `locust` in a group of its own; afterwards nothing of that group may be left."""
     started: list[Run] = []
 
-    def start(*arguments: str, host: str, headless: bool = True, **environment: str) -> Run:
+    def start(*arguments: str, host: str, headless: bool = True, file: Path = LOCUSTFILE, **environment: str) -> Run:
         directory = tmp_path / "report"
-        command = [str(Path(sys.executable).with_name("locust")), "-f", str(LOCUSTFILE), "--host", host]
+        command = [str(Path(sys.executable).with_name("locust")), "-f", str(file), "--host", host]
         process = subprocess.Popen(
             [*command, *(["--headless"] if headless else []), "--report-dir", str(directory), *arguments],
             cwd=tmp_path,
@@ -110,6 +126,18 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     for orphan in orphans:
         orphan.kill()
     assert orphans == []
+
+
+@pytest.fixture
+def locustfile(tmp_path: Path) -> Callable[[str], Path]:
+    """A locustfile of its own: our plugin and shape, and what else a test needs."""
+
+    def written(text: str) -> Path:
+        file = tmp_path / "locustfile.py"
+        file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{OUR_PART}{text}")
+        return file
+
+    return written
 
 
 def _group(process: psutil.Process) -> int | None:
