@@ -141,6 +141,9 @@ class Conductor:
             return
         alive = [client.id for client in runner.clients.all if client.state != STATE_MISSING]
         mine = set(alive) & set(self._collector.sources)
+        for worker in set(self._collector.sources) - mine:
+            # The last one to go missing ends the run before anybody has looked.
+            self._collector.lost(worker, at=self._end_seconds)
         for worker in mine:
             runner.send_message(FINISH, None, worker)
         deadline = time.monotonic() + self._environment.stop_timeout + GRACE_SECONDS

@@ -123,7 +123,11 @@ def _step_up(run: Run, hold: Hold, running: int) -> Iterator[Finding]:
         return
     waiting = [m for m in inside if m.asked is not None and (reached is None or m.at <= reached.at)]
     if not waiting:
-        # Said by the rule about metrics, unless the pause was a short one.
+        # A pause that lasts is said by the rule about metrics.
+        if reached is None and inside[-1].at - hold.start_seconds <= budgets.metrics() + controller.sync_seconds:
+            yield invalid(
+                "reaction", f"{step} was not complete, and nobody knows what was asked for", hold.start_seconds
+            )
         return
     # The end alone counts: on the way up the metrics ask for more time and again, and get it.
     tail = controller.sync_seconds + 2 * run.record.interval_seconds

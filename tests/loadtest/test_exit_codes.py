@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -203,6 +203,87 @@ def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust:
     assert run.report["endpoints"][0]["requests"] > 5
 
 
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_3_when_all_workers_are_killed(serve: Serve, locust: Locust) -> None:
+    run = locust(*SHORT[:4], "--run-time", "30s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
+    run.wait_for(RUNNING)
+    time.sleep(4)
+    for worker in run.children():
+        worker.kill()
+    assert run.ended() == 3, run.output
+    assert sum("was lost at" in reason for reason in run.reasons()) == 2, run.output
+    assert run.report["endpoints"][0]["requests"] > 5
+
+
+ON_WORKERS = """
+from locust.runners import WorkerRunner
+
+
+@events.init.add_listener
+def begin(environment, **_):
+    if isinstance(environment.runner, WorkerRunner):
+        on_worker(environment)
+
+
+def on_worker(environment):
+"""
+ANOTHER_CLOCK = """
+    real = time.time
+    time.time = lambda: real() + 5
+"""
+LOSES_A_REPORT = """
+    def lose(data, **_):
+        if data.get("loadtest", {}).get("number") == 1:
+            del data["loadtest"]
+
+    environment.events.report_to_master.add_listener(lose)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+@pytest.mark.parametrize(
+    ("what", "said"), [(ANOTHER_CLOCK, "is +5.0 s off the master's"), (LOSES_A_REPORT, "1 reports of worker")]
+)
+def test_3_when_what_a_worker_tells_cannot_be_used(
+    serve: Serve, locust: Locust, locustfile: Callable[[str], Path], what: str, said: str
+) -> None:
+    run = locust(*SHORT[:4], "--run-time", "9s", "--processes", "1", "--stop-timeout", "1",
+                 host=serve().url, file=locustfile(ON_WORKERS + what))  # fmt: skip
+    assert run.ended() == 3, run.output
+    assert any(said in reason for reason in run.reasons()), run.reasons()
+
+
+BUSY = """
+import os
+
+if os.getuid() == 0:
+    # The machine may have other things to do; this one is to use all that it can get.
+    os.nice(-15)
+
+
+def think(self):
+    until = time.perf_counter() + 0.4
+    while time.perf_counter() < until:
+        pass
+    return 0.0
+
+
+Asking.wait_time = think
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_3_when_the_generator_measures_itself(serve: Serve, locust: Locust, locustfile: Callable[[str], Path]) -> None:
+    """Locust itself only warns."""
+    run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "9s",
+                 "--stop-timeout", "1", host=serve().url, file=locustfile(BUSY))  # fmt: skip
+    assert run.ended() == 3, run.output
+    assert any("it measures itself" in reason for reason in run.reasons()), run.reasons()
+
+
 STEPS = """
 namespace: developer-portal
 hpa: portal-frontend
@@ -211,22 +292,36 @@ steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 """
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(serve: Serve, locust: Locust, tmp_path: Path) -> None:
-    file = tmp_path / "autoscaling.yaml"
-    file.write_text(STEPS)
-    slo = tmp_path / "slo.yaml"
-    slo.write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
+@pytest.fixture
+def watching(serve: Serve, locust: Locust, tmp_path: Path) -> Iterator[Callable[[], tuple[Run, FakeApi]]]:
+    """Starts a run that is to take an autoscaler from 3 replicas to 6, whose metrics ask for no more than 3."""
     api = FakeApi()
+    for pod in api.pods:
+        # A sidecar without a request of memory has no share of it.
+        del pod["spec"]["initContainers"]
+    (tmp_path / "autoscaling.yaml").write_text(STEPS)
+    (tmp_path / "slo.yaml").write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
+    arguments = ("--autoscaling", str(tmp_path / "autoscaling.yaml"), "--slo", str(tmp_path / "slo.yaml"))
     with served(api) as port:
         kubeconfig(tmp_path, port)
-        arguments = ("--autoscaling", str(file), "--slo", str(slo))
-        run = locust(*arguments, host=serve().url, KUBECONFIG=str(tmp_path / "kubeconfig"))
-        run.wait_for(RUNNING)
-        time.sleep(3)
-        api.hpa = None
-        assert run.ended() == 4, run.output
+
+        def start() -> tuple[Run, FakeApi]:
+            run = locust(*arguments, host=serve().url, KUBECONFIG=str(tmp_path / "kubeconfig"))
+            run.wait_for(RUNNING)
+            return run, api
+
+        yield start
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(
+    watching: Callable[[], tuple[Run, FakeApi]],
+) -> None:
+    run, api = watching()
+    time.sleep(3)
+    api.hpa = None
+    assert run.ended() == 4, run.output
     assert run.report["verdict"]["result"] == "autoscaler_wrong"
     assert any("was deleted" in reason for reason in run.reasons())
 
@@ -239,3 +334,24 @@ def test_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp_
     run = locust("--autoscaling", str(file), host=serve().url, KUBECONFIG=str(tmp_path / "absent"))
     assert run.ended() == 3, run.output
     assert any("the sampler" in reason for reason in run.reasons()), run.output
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_3_when_nothing_asked_for_more_replicas(watching: Callable[[], tuple[Run, FakeApi]]) -> None:
+    """The replicas stayed where they were, and the autoscaler is right."""
+    run, _ = watching()
+    assert run.ended() == 3, run.output
+    assert run.report["verdict"]["result"] == "load_did_not_warrant_scaling"
+    assert any("asked for no more than" in reason for reason in run.reasons())
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+def test_3_when_the_sampler_is_killed(watching: Callable[[], tuple[Run, FakeApi]]) -> None:
+    run, _ = watching()
+    time.sleep(1)
+    (sampler,) = (child for child in run.children() if "loadtest.autoscaling" in child.cmdline())
+    sampler.kill()
+    assert run.ended() == 3, run.output
+    assert any("replica samples are missing" in reason for reason in run.reasons()), run.reasons()
