@@ -46,11 +46,14 @@ def check(record: AutoscalingRecord, expected: Expectations) -> tuple[Finding, .
 
 def _complete(run: Run) -> Iterator[Finding]:
     start, end = run.expected.holds[0].start_seconds, run.expected.holds[-1].end_seconds
-    known = [(max(gap.start, start), min(gap.end, end), gap.reason) for gap in run.record.gaps]
+    known = [(gap.start, min(gap.end, end), gap.reason) for gap in run.record.gaps]
     # A sampler that came late or ended early leaves no gap behind.
     known += [(start, run.moments[0].at, "no sample yet"), (run.moments[-1].at, end, "no sample any more")]
-    grain = 3 * run.record.interval_seconds
-    missing = [(a, b, reason) for a, b, reason in known if b - a > grain]
+    grain, seen, missing = 3 * run.record.interval_seconds, start, []
+    for a, b, reason in sorted(known, key=lambda gap: gap[0]):
+        if b - max(a, seen) > grain:
+            missing.append((max(a, seen), b, reason))
+        seen = max(seen, b)
     share = sum(b - a for a, b, _ in missing) / (end - start)
     longest = max(missing, key=lambda gap: gap[1] - gap[0], default=None)
     patience = run.expected.budgets.metrics()

@@ -127,6 +127,17 @@ def test_a_long_gap_makes_the_run_invalid() -> None:
     assert ("invalid_run", "samples") in rules(findings)
 
 
+def test_what_is_missing_to_the_end_counts_once() -> None:
+    """The recorded gap, and that nothing comes after it."""
+    done = run(PLAN)
+    samples = tuple(sample for sample in done.samples if sample.at <= CLIMB)
+    gap = Gap(start=CLIMB, end=PLAN[-1].end_seconds + 60, reason="401")
+    (said,) = (f.text for f in check(replace(done, samples=samples, gaps=(gap,)), EXPECTED) if f.rule == "samples")
+    whole = PLAN[-1].end_seconds - PLAN[0].start_seconds
+    assert f"missing for {(PLAN[-1].end_seconds - CLIMB) / whole:.0%} of the run" in said
+    assert said.endswith(": 401")
+
+
 def test_samples_that_begin_late_or_end_early_make_the_run_invalid() -> None:
     done = run(PLAN)
     for samples in (done.samples[400:], done.samples[:400]):
