@@ -257,7 +257,10 @@ class Conductor:
             plan=plan,
             target=Target(
                 url=self._environment.host or "",
-                stand_ins=tuple(os.environ.get(STAND_INS_VARIABLE, "").splitlines()),
+                stand_ins=(
+                    *os.environ.get(STAND_INS_VARIABLE, "").splitlines(),
+                    *(watched.stand_ins() if (watched := self._options.watched) else ()),
+                ),
             ),
             started_at=datetime.fromtimestamp(self._started_at, UTC).isoformat(timespec="seconds"),
             duration_seconds=duration,

@@ -1,7 +1,7 @@
 """What the rules about an autoscaler start from, and what they return."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from loadtest.autoscaling import elasticity
@@ -35,6 +35,10 @@ class Budgets:
     """What stabilization and rate limits may add before a step up is complete."""
     ready: float = 60
     """From a pod's creation to Ready."""
+
+    def divided(self, by: float) -> "Budgets":
+        """All of them, for an autoscaler whose own times are divided so."""
+        return Budgets(**{name: seconds / by for name, seconds in asdict(self).items()})
 
     def metrics(self) -> float:
         return self.scrape + self.aggregate + self.serve

@@ -15,9 +15,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loadtest.autoscaling import timeline
-from loadtest.autoscaling.findings import Expectations
+from loadtest.autoscaling.findings import Budgets, Expectations
 from loadtest.autoscaling.planned import holds
 from loadtest.autoscaling.record import LINE, AutoscalingRecord, Sample
+from loadtest.autoscaling.spec import Controller
 from loadtest.autoscaling.steps import Step
 from loadtest.run import Phase
 
@@ -46,13 +47,26 @@ class Watched(Part):
     context: str | None = None
     interval_seconds: Annotated[float, Field(gt=0)] = 2.0
     rps_per_replica: Annotated[float, Field(gt=0)] | None = None
+    time_scale: Annotated[float, Field(ge=1)] = 1
+    """By what the autoscaler's windows and periods (the chart's `hpa.timeScale`) and the controller's are divided."""
     steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)]
 
     def load_steps(self) -> tuple[Step, ...]:
         return tuple(Step(**step.model_dump()) for step in self.steps)
 
     def expectations(self, phases: Sequence[Phase]) -> Expectations:
-        return Expectations(holds=holds(phases), rps_per_replica=self.rps_per_replica)
+        return Expectations(
+            holds=holds(phases),
+            rps_per_replica=self.rps_per_replica,
+            budgets=Budgets().divided(self.time_scale),
+            controller=Controller().divided(self.time_scale),
+        )
+
+    def stand_ins(self) -> tuple[str, ...]:
+        """What of it is not as in production, in words for the report."""
+        if self.time_scale == 1:
+            return ()
+        return (f"the autoscaler's windows, periods and deadlines are divided by {self.time_scale:g} (hpa.timeScale)",)
 
 
 def load(file: Path) -> Watched:

@@ -27,6 +27,16 @@ class Controller:
     cpu_initialization_seconds: float = 300
     initial_readiness_seconds: float = 30
 
+    def divided(self, by: float) -> "Controller":
+        """All its times divided."""
+        return Controller(
+            sync_seconds=self.sync_seconds / by,
+            downscale_stabilization_seconds=self.downscale_stabilization_seconds / by,
+            tolerance=self.tolerance,
+            cpu_initialization_seconds=self.cpu_initialization_seconds / by,
+            initial_readiness_seconds=self.initial_readiness_seconds / by,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
