@@ -46,13 +46,18 @@ test: setup ## Run the tests, without those marked slow
 .PHONY: test-all
 test-all: setup ## Run all tests
 	@bin/prerequisites terraform
-	@$(VENV)/python -m pytest -m "not realtime"
+	@$(VENV)/python -m pytest -m "not realtime and not nightly"
 	@$(MAKE) test-realtime
 
 .PHONY: test-realtime
 test-realtime: setup ## Run the tests that judge real processes by the clock; what fails is tried once more
 	@# A machine that is busy for a moment may fail one of these, and not the same one twice.
-	@$(VENV)/python -m pytest -m realtime || $(VENV)/python -m pytest -m realtime --last-failed
+	@$(VENV)/python -m pytest -m "realtime and not nightly" || \
+		$(VENV)/python -m pytest -m "realtime and not nightly" --last-failed
+
+.PHONY: test-nightly
+test-nightly: setup ## The guide's autoscaler under load at its own pace, on a real controller: half an hour
+	@$(VENV)/python -m pytest -s -m nightly
 
 .PHONY: lint
 lint: setup ## ruff and mypy
@@ -125,7 +130,7 @@ cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and s
 
 .PHONY: test-cluster
 test-cluster: setup ## Try everything on a real control plane: our own, or the cluster that KUBECONFIG names
-	@$(VENV)/python -m pytest tests/cluster
+	@$(VENV)/python -m pytest tests/cluster -m "not nightly"
 
 .PHONY: target
 target: setup $(TARGET_READY) ## Run a real Backstage on loopback until Ctrl-C, for load tests without a cluster
