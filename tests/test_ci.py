@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from portal import __main__ as cli
-from portal.ci import affected, aws_login
+from portal.ci import affected, aws_login, image_push
 from portal.commands import affected as command
 from portal.errors import PortalError
 from portal.spec.loader import Environments
@@ -77,13 +77,41 @@ def test_what_ci_may_not_touch_is_refused(name: str, capsys: pytest.CaptureFixtu
     assert f"No job may deploy {name}" in capsys.readouterr().err
 
 
+def test_an_image_is_pushed_by_a_role_that_the_bootstrap_makes_into_a_repository_that_is_there(
+    environments: Environments, stack: StackOf
+) -> None:
+    push = image_push(environments, image="portal/loadtest")
+    made = {r["name"] for r in stack("bootstrap-aws").all("aws_iam_role") if "444444444444" in r.address}
+    assert push.login.role_arn.rpartition("/")[2] in made
+    registry, _, name = push.repository.partition("/")
+    assert registry == "444444444444.dkr.ecr.eu-west-1.amazonaws.com"
+    assert name in {each["name"] for each in stack("shared-aws").all("aws_ecr_repository")}
+
+
+def test_an_image_that_is_built_elsewhere_is_not_pushed_from_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["login", "portal/frontend", "--to", "push"]) == 2
+    assert "No job may push portal/frontend" in capsys.readouterr().err
+
+
+def test_images_are_pushed_from_the_environment_that_is_trusted_and_by_nothing_that_others_propose(
+    environments: Environments,
+) -> None:
+    loaded = workflow("loadtest-image")
+    pushing = {name: job for name, job in loaded["jobs"].items() if "id-token" in job["permissions"]}
+    assert set(pushing) == {"build", "publish"}
+    assert {job["environment"] for job in pushing.values()} == {environments.shared.github_environments.images}
+    # YAML takes the key `on` for a truth.
+    assert set(loaded[True]) == {"push", "workflow_dispatch"}
+    assert loaded[True]["push"]["branches"] == ["main"]
+
+
 def test_the_login_is_printed_as_outputs_of_a_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["login", "dev-aws", "--to", "plan"]) == 0
     assert capsys.readouterr().out == "role=arn:aws:iam::111111111111:role/portal-plan\nregion=eu-west-1\n"
 
 
-def workflow(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yaml").read_text())
+def workflow(name: str) -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yaml").read_text())
     return loaded
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from portal.errors import PortalError
 from portal.spec.clouds import Aws
 from portal.spec.loader import Environments
-from portal.spec.shared import PLANNER
+from portal.spec.shared import IMAGES, OWN_IMAGES, PLANNER
 from portal.synthesis import stack_names
 
 
@@ -44,6 +44,25 @@ def aws_login(environments: Environments, *, stack: str, to: Literal["plan", "de
     aws = stacks[stack]
     role = PLANNER if to == "plan" else aws.cluster.deployer_role
     return Login(role_arn=f"arn:aws:iam::{aws.account}:role/{role}", region=aws.region)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """Where a job pushes an image to, and as whom."""
+
+    login: Login
+    repository: str
+
+
+def image_push(environments: Environments, *, image: str) -> Push:
+    """For an image that this repository builds. Raises `PortalError` for another."""
+    if image not in OWN_IMAGES:
+        raise PortalError(f"No job may push {image}: this repository builds {', '.join(OWN_IMAGES)}.")
+    aws = environments.shared.clouds.aws
+    return Push(
+        login=Login(role_arn=f"arn:aws:iam::{aws.account}:role/{IMAGES}", region=aws.region),
+        repository=f"{aws.account}.dkr.ecr.{aws.region}.amazonaws.com/{image}",
+    )
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -47,6 +47,24 @@ def test_a_tier_is_deployed_only_from_its_own_github_environment(bootstrap: Synt
     }
 
 
+def test_images_are_pushed_from_their_own_environment_to_our_own_repositories_and_nothing_else(
+    bootstrap: SynthesizedStack, stack: StackOf
+) -> None:
+    made = roles(bootstrap, SHARED)
+    assert set(made) == {"portal-images"}
+    (statement,) = document(made["portal-images"]["assume_role_policy"])["Statement"]
+    subjects = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+    assert subjects == ["repo:example-org/portal-platform:environment:images"]
+    logs_in, pushes = rights(bootstrap, made["portal-images"])
+    assert logs_in["Action"] == ["ecr:GetAuthorizationToken"]
+    assert {action.split(":")[0] for action in pushes["Action"]} == {"ecr"}
+    assert not any("Delete" in action or "*" in action for action in pushes["Action"])
+    (arn,) = pushes["Resource"]
+    repositories = {each["name"] for each in stack("shared-aws").all("aws_ecr_repository")}
+    assert arn.partition(":repository/")[2] in repositories
+    assert arn.startswith(f"arn:aws:ecr:eu-west-1:{SHARED}:")
+
+
 def test_plans_run_in_an_environment_of_their_own(bootstrap: SynthesizedStack) -> None:
     for account in ACCOUNTS.values():
         (statement,) = document(roles(bootstrap, account)["portal-plan"]["assume_role_policy"])["Statement"]

@@ -48,6 +48,7 @@ class GithubIdentities(Construct):
         super().__init__(scope, id)
         # AWS checks GitHub's certificate itself, so no thumbprint.
         provider = IamOpenidConnectProvider(self, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE])
+        self.provider_arn: str = provider.arn
         guarded = [planner, *deployers]
         plan = IamRole(
             self,
@@ -72,6 +73,67 @@ class GithubIdentities(Construct):
                 *may_not_free_itself(account, guarded, state=state),
             ]
             _inline(self, f"{name}-rights", deploy, [*rights, *may_not_change_the_boundary(boundary.arn)])
+
+
+class ImagePublisher(Construct):
+    """The role with which a job pushes images to `repositories` of its own account, and to no other.
+
+    `provider_arn`: of GitHub's tokens, where the account has that provider already; it can have only one.
+
+    Source: ECR user guide, "IAM permissions for pushing an image".
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        account: str,
+        region: str,
+        repository: str,
+        environment: str,
+        repositories: Sequence[str],
+        provider_arn: str | None,
+    ) -> None:
+        super().__init__(scope, id)
+        if provider_arn is None:
+            provider_arn = IamOpenidConnectProvider(
+                self, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE]
+            ).arn
+        role = IamRole(
+            self,
+            "Default",
+            name=name,
+            assume_role_policy=trust(provider_arn, repository=repository, environments=[environment]),
+        )
+        _inline(
+            self,
+            "rights",
+            role,
+            may_push([f"arn:aws:ecr:{region}:{account}:repository/{each}" for each in repositories]),
+        )
+
+
+def may_push(repository_arns: Sequence[str]) -> list[Statement]:
+    return [
+        # Has no resource that it could be narrowed to, and gives nothing but the right to try.
+        {"Sid": "LogsIn", "Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": "*"},
+        {
+            "Sid": "Pushes",
+            "Effect": "Allow",
+            "Action": [
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:CompleteLayerUpload",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:InitiateLayerUpload",
+                "ecr:PutImage",
+                "ecr:UploadLayerPart",
+            ],
+            "Resource": list(repository_arns),
+        },
+    ]
 
 
 def _managed(scope: Construct, id: str, role: IamRole, policy: str) -> None:

@@ -9,17 +9,22 @@ from portal.spec.types import AwsAccount, DomainName, Several, Spec
 
 PLANNER: Final = "portal-plan"
 """The role that plans take, in every account: it reads, and changes nothing."""
+IMAGES: Final = "portal-images"
+"""The role that pushes the images which this repository builds, in the shared account."""
+OWN_IMAGES: Final = ("portal/loadtest",)
+"""Repositories of those; the portal's own are pushed from where its source is."""
 
 GithubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
 
 
 class GithubEnvironments(Spec):
-    """The GitHub environments whose jobs may take a role: one for plans, one for each tier's deploys."""
+    """The GitHub environments whose jobs may take a role: for plans, for deploys of each tier, for images."""
 
     plan: GithubName
     dev: GithubName
     staging: GithubName
     prod: GithubName
+    images: GithubName
 
     def of(self, tier: Tier) -> str:
         """The environment in which `tier` is deployed."""

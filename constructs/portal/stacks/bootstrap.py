@@ -5,10 +5,10 @@ from constructs import Construct
 from portal import backends
 from portal.aws.accounts import AccountProviders, accounts
 from portal.aws.boundary import Boundary
-from portal.aws.ci import GithubIdentities
+from portal.aws.ci import GithubIdentities, ImagePublisher
 from portal.aws.state import StateStore
 from portal.spec.loader import Environments
-from portal.spec.shared import PLANNER
+from portal.spec.shared import IMAGES, OWN_IMAGES, PLANNER
 from portal.stacks.base import PortalStack
 from portal.tagging import shared_tags
 
@@ -37,8 +37,9 @@ class AwsBootstrap(PortalStack):
             for tier in account.tiers:
                 role = environments.tiers[tier].clouds.aws.cluster.deployer_role
                 deployers.setdefault(role, []).append(shared.github_environments.of(tier))
+            github = None
             if deployers:
-                GithubIdentities(
+                github = GithubIdentities(
                     inside,
                     "github",
                     account=account.id,
@@ -48,5 +49,17 @@ class AwsBootstrap(PortalStack):
                     deployers=deployers,
                     state=state,
                     boundary=Boundary(inside, "boundary", account=account.id),
+                )
+            if account.id == cloud.account:
+                ImagePublisher(
+                    inside,
+                    "images",
+                    name=IMAGES,
+                    account=account.id,
+                    region=cloud.region,
+                    repository=shared.repository,
+                    environment=shared.github_environments.images,
+                    repositories=OWN_IMAGES,
+                    provider_arn=github.provider_arn if github else None,
                 )
             providers.place(inside, account)
