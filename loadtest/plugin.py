@@ -139,10 +139,11 @@ def _serve_metrics(environment: Environment, port: int) -> None:
 
 def _terminated(environment: Environment) -> None:
     assert environment.runner is not None
-    running = conductor_of(environment).running
+    options = environment.parsed_options
+    ends_by_itself = conductor_of(environment).running and options is not None and options.headless
     environment.runner.quit()
-    if not running:
-        # Locust would go on waiting for workers.
+    if not ends_by_itself:
+        # Locust would go on waiting for workers, or serving its web UI.
         environment.events.quitting.fire(environment=environment, reverse=True)
         sys.exit(environment.process_exit_code)
 

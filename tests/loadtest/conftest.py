@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 STUB = Path(__file__).with_name("stub.py")
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 ENDS_WITHIN_SECONDS = 60
+ORPHANED_AFTER_SECONDS = 5
 OUR_PART = """
 import time
 
@@ -119,10 +120,12 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     yield start
     orphans = []
     for run in started:
-        orphans += [p for p in psutil.process_iter() if _group(p) == run.process.pid and p.status() != "zombie"]
         if run.process.poll() is None:
             run.process.kill()
-            run.process.communicate()
+            run.process.wait()
+        orphans += [p for p in psutil.process_iter() if _group(p) == run.process.pid and p.status() != "zombie"]
+    # Workers hear of the end from the master, which does not wait for them.
+    orphans = psutil.wait_procs(orphans, timeout=ORPHANED_AFTER_SECONDS)[1]
     for orphan in orphans:
         orphan.kill()
     assert orphans == []

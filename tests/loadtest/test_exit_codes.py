@@ -15,7 +15,7 @@ from tests.loadtest.conftest import Run, Target
 Serve = Callable[..., Target]
 Locust = Callable[..., Run]
 
-SHORT = ("--profile", "steady", "--rate", "20", "--run-time", "5s", "--stop-timeout", "1")
+SHORT = ("--profile", "steady", "--rate", "20", "--run-time", "4s", "--stop-timeout", "1")
 RUNNING = "All users spawned"
 
 
@@ -159,6 +159,22 @@ def test_3_when_interrupted_with_a_report_of_what_there_was(serve: Serve, locust
 
 @pytest.mark.slow
 @pytest.mark.realtime
+def test_3_when_a_run_of_the_web_ui_is_terminated(serve: Serve, locust: Locust) -> None:
+    """The first Ctrl-C would stop the run alone: that is Locust's own way with --autostart."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    run = locust(*SHORT[:4], "--run-time", "60s", "--processes", "2", "--stop-timeout", "1", "--autostart",
+                 "--web-host", "127.0.0.1", "--web-port", port, host=serve().url, headless=False)  # fmt: skip
+    run.wait_for(RUNNING)
+    time.sleep(1)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.ended() == 3, run.output
+    assert (next(run.directory.iterdir()) / "report.json").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
 def test_3_when_the_disk_is_full_and_the_reason_is_still_said(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     directory = tmp_path / "report"
     directory.mkdir()
@@ -244,12 +260,14 @@ LOSES_A_REPORT = """
 @pytest.mark.slow
 @pytest.mark.realtime
 @pytest.mark.parametrize(
-    ("what", "said"), [(ANOTHER_CLOCK, "is +5.0 s off the master's"), (LOSES_A_REPORT, "1 reports of worker")]
+    ("what", "seconds", "said"),
+    [(ANOTHER_CLOCK, 3, "is +5.0 s off the master's"), (LOSES_A_REPORT, 8, "1 reports of worker")],
+    ids=["clock", "report"],
 )
 def test_3_when_what_a_worker_tells_cannot_be_used(
-    serve: Serve, locust: Locust, locustfile: Callable[[str], Path], what: str, said: str
+    serve: Serve, locust: Locust, locustfile: Callable[[str], Path], what: str, seconds: int, said: str
 ) -> None:
-    run = locust(*SHORT[:4], "--run-time", "9s", "--processes", "1", "--stop-timeout", "1",
+    run = locust(*SHORT[:4], "--run-time", f"{seconds}s", "--processes", "1", "--stop-timeout", "1",
                  host=serve().url, file=locustfile(ON_WORKERS + what))  # fmt: skip
     assert run.ended() == 3, run.output
     assert any(said in reason for reason in run.reasons()), run.reasons()
@@ -278,7 +296,7 @@ Asking.wait_time = think
 @pytest.mark.realtime
 def test_3_when_the_generator_measures_itself(serve: Serve, locust: Locust, locustfile: Callable[[str], Path]) -> None:
     """Locust itself only warns."""
-    run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "9s",
+    run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "7s",
                  "--stop-timeout", "1", host=serve().url, file=locustfile(BUSY))  # fmt: skip
     assert run.ended() == 3, run.output
     assert any("it measures itself" in reason for reason in run.reasons()), run.reasons()

@@ -62,11 +62,11 @@ def test_what_makes_locust_forget_its_statistics_takes_nothing_from_ours(serve: 
 def test_users_that_are_slow_to_spawn_skip_no_phase(serve: Serve, locust: Locust, locustfile: Written) -> None:
     """A shape's tick blocks while users are spawned."""
     file = locustfile("Asking.prepare = lambda self: time.sleep(1.5)\n")
-    run = locust("--profile", "ramp", "--rate", "20", "--run-time", "10s", "--stop-timeout", "1",
+    run = locust("--profile", "ramp", "--rate", "20", "--run-time", "8s", "--stop-timeout", "1",
                  host=serve().url, file=file)  # fmt: skip
     run.ended()
     assert {each["phase"] for each in run.report["endpoints"]} == {"warm-up", "ramp", "steady", "cool-down"}
-    assert run.report["duration_seconds"] == 10
+    assert run.report["duration_seconds"] == 8
 
 
 def test_connections_are_made_anew_so_that_new_pods_get_their_share(
@@ -120,7 +120,7 @@ def test_a_plan_longer_than_a_tokens_life_renews_it_before_it_expires(
 
 def test_an_expired_token_would_be_seen(serve: Serve, locust: Locust, locustfile: Written) -> None:
     file = locustfile(GUEST + "\nimport loadtest.scenarios.visitor as visitor\nvisitor.REFRESH_AT = 10\n")
-    run = locust("--profile", "steady", "--rate", "5", "--users", "2", "--run-time", "8s",
+    run = locust("--profile", "steady", "--rate", "5", "--users", "2", "--run-time", "6s",
                  host=serve("--token-seconds", "2").url, file=file)  # fmt: skip
     assert run.ended() == 1, run.output
     assert any("HTTP 401" in reason for each in run.report["endpoints"] for reason in each["failures"])

@@ -59,7 +59,7 @@ STEPS = """
 namespace: developer-portal
 hpa: portal-frontend
 interval_seconds: 0.5
-steps: [{replicas: 6, rate_rps: 20, hold_seconds: 12}]
+steps: [{replicas: 6, rate_rps: 20, hold_seconds: 9}]
 """
 
 
@@ -86,7 +86,7 @@ def test_prometheus_sees_the_run_its_replicas_and_the_verdict(
             time.sleep(1)
         run.ended()
     seen = [text for text in seen if "loadtest_requests_total{" in text]
-    during, after = values(seen[-6]), values(seen[-1])
+    during, after = values(seen[-5]), values(seen[-1])
     endpoint = (("endpoint", "GET /api/health"),)
     assert 0 < during["loadtest_requests_total"][endpoint] < after["loadtest_requests_total"][endpoint]
     (requests,) = after["loadtest_requests_total"].values()

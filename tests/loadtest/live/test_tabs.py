@@ -78,7 +78,7 @@ def row(page: Page, tab: str, name: str) -> str:
     return " | ".join(found.first.get_by_role("cell").all_inner_texts()[1:])
 
 
-LOAD = ("--profile", "steady", "--rate", "20", "--run-time", "14s", "--stop-timeout", "1")
+LOAD = ("--profile", "steady", "--rate", "20", "--run-time", "12s", "--stop-timeout", "1")
 
 
 @pytest.mark.parametrize("workers", [(), ("--processes", "2")])

@@ -34,7 +34,7 @@ ROUTES = {
 @pytest.mark.skipif(not (BACKEND / "node_modules").is_dir(), reason="make target installs Backstage")
 def test_every_route_is_asked_and_answers_as_it_should(tmp_path: Path) -> None:
     locust = [str(Path(sys.executable).with_name("locust")), "-f", "loadtest/locustfile.py", "--headless"]
-    load = ["--profile", "smoke", "--rate", "8", "--run-time", "40s", "--report-dir", str(tmp_path / "report")]
+    load = ["--profile", "smoke", "--rate", "10", "--run-time", "25s", "--report-dir", str(tmp_path / "report")]
     subprocess.run(
         [sys.executable, "-m", "loadtest.target", "--logs", str(tmp_path / "target"), "--", *locust, *load],
         cwd=ROOT, timeout=180, check=False, capture_output=True,
