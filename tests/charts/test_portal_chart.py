@@ -338,6 +338,9 @@ def test_the_backend_listens_where_its_service_sends_and_answers_for_the_domain(
         ("domain", "portal.example.org", True),
         ("caches.portal.host", "other-master", True),
         ("shutdown.backendDelaySeconds", 6, True),
+        # Read once, when a connection is configured.
+        ("databases.backstage.authority", "-----BEGIN CERTIFICATE-----\nMIIC\n-----END CERTIFICATE-----\n", True),
+        ("databases.backstage.cidrs", ["10.30.50.0/24"], False),
         ("network.backendToInternet", False, False),
         ("frontend.resources.cpu", "1", False),
     ],
