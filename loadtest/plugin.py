@@ -121,10 +121,18 @@ def _join_master(environment: Environment, runner: Any) -> None:
     environment.events.test_start.add_listener(lambda **_: conductor.begin())
     environment.events.test_stopping.add_listener(lambda **_: conductor.gather())
     environment.events.test_stop.add_listener(lambda **_: conductor.finish())
+    if options.headless:
+        environment.events.quit.add_listener(lambda **_: _last_word(conductor))
     if environment.web_ui:
         add_tabs(environment.web_ui, lambda: conductor.live, busy=lambda: conductor.busy)
     if options.metrics_port:
         _serve_metrics(environment, options.metrics_port)
+
+
+def _last_word(conductor: Conductor) -> None:
+    """Once more: Locust's own tables have pushed it off the screen."""
+    if verdict := conductor.verdict:
+        print(f"\nVerdict: {verdict.result.value}: {verdict.sentence()}", file=sys.stderr, flush=True)
 
 
 def _serve_metrics(environment: Environment, port: int) -> None:

@@ -112,6 +112,8 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            # Whoever runs the tests in the background has Ctrl-C ignored, and what they start would inherit that.
+            preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509
         )
         run = Run(process, directory)
         started.append(run)
@@ -141,6 +143,10 @@ def locustfile(tmp_path: Path) -> Callable[[str], Path]:
         return file
 
     return written
+
+
+def _heeds_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _group(process: psutil.Process) -> int | None:
