@@ -49,6 +49,9 @@ def flags(time_scale: int) -> dict[str, str]:
     }
 
 
+FLAGS: Final = flags(TIME_SCALE)
+
+
 def chart(replicas: Mapping[str, int] | None = None, time_scale: int = TIME_SCALE) -> Rendered:
     """The portal chart with its autoscaler's times divided."""
     values = changed(example("portal", "prod"), "hpa.timeScale", time_scale)

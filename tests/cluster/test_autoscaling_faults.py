@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.autoscaling.findings import Finding
 from tests.cluster.conftest import needs_programs
-from tests.cluster.scenes import TIME_SCALE, Scene, Stage, flags, holds, play
+from tests.cluster.scenes import FLAGS, Scene, Stage, holds, play
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -57,7 +57,7 @@ def verdict(findings: tuple[Finding, ...]) -> str:
 def test_each_fault_is_found_and_no_other(tmp_path: Path) -> None:
     needs_programs()
     planned = holds()
-    with ControlPlane(controller_manager=flags(TIME_SCALE)) as cluster:
+    with ControlPlane(controller_manager=FLAGS) as cluster:
         stages = [Stage(cluster, scene, planned, tmp_path) for scene, *_ in SCENES]
         by_namespace = {stage.namespace: stage for stage in stages}
         with metrics.served(cluster, lambda namespace, _, now: by_namespace[namespace].usage(now)):
@@ -76,7 +76,7 @@ def test_each_fault_is_found_and_no_other(tmp_path: Path) -> None:
 def test_an_api_server_that_restarts_leaves_a_gap_and_the_verdict_as_it_is(tmp_path: Path) -> None:
     needs_programs()
     planned = holds()[:-1]
-    with ControlPlane(controller_manager=flags(TIME_SCALE)) as cluster:
+    with ControlPlane(controller_manager=FLAGS) as cluster:
         stage = Stage(cluster, Scene(name="restart"), planned, tmp_path)
         restarted: list[float] = []
 

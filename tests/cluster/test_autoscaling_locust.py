@@ -11,7 +11,7 @@ import pytest
 from loadtest.report.document import Document
 from tests.cluster.conftest import needs_programs
 from tests.cluster.loaded import CALIBRATION, STAND_INS, Ended, LoadedStage, gateways, run
-from tests.cluster.scenes import NAME, TIME_SCALE, Scene, chart, flags, holds
+from tests.cluster.scenes import FLAGS, NAME, Scene, chart, flags, holds
 from tests.cluster.test_autoscaling_faults import SCENES
 from tests.loadtest.autoscaling.objects import GUIDE
 from tools.cluster import metrics
@@ -41,7 +41,7 @@ def test_locust_passes_where_all_works_and_names_each_planted_fault(tmp_path: Pa
     scenes = [each for each in SCENES if each[0].name in CHOSEN]
     assert len(scenes) == len(CHOSEN)
     planned = holds(CALIBRATION, warm_up_seconds=0)
-    with ControlPlane(controller_manager=flags(TIME_SCALE)) as cluster, gateways(len(scenes)) as gates:
+    with ControlPlane(controller_manager=FLAGS) as cluster, gateways(len(scenes)) as gates:
         stages = [
             LoadedStage(cluster, scene, gate, tmp_path, planned)
             for (scene, *_), gate in zip(scenes, gates, strict=True)

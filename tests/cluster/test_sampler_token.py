@@ -12,7 +12,7 @@ import pytest
 from loadtest.autoscaling.findings import Finding, Hold
 from tests.charts.rendering import changed, example, render
 from tests.cluster.conftest import needs_programs
-from tests.cluster.scenes import CALIBRATION, TIME_SCALE, Scene, Stage, flags, holds, play
+from tests.cluster.scenes import CALIBRATION, FLAGS, Scene, Stage, holds, play
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -87,7 +87,7 @@ def test_a_token_that_ends_is_a_gap_and_for_good_an_invalid_run(tmp_path: Path) 
     climb = holds(CALIBRATION, warm_up_seconds=IDLE_SECONDS)[0]
     planned = (Hold(start_seconds=0, end_seconds=IDLE_SECONDS, rate_rps=0, replicas=3), climb)
     always = lambda stage, now, climb: None  # noqa: E731
-    with ControlPlane(controller_manager=flags(TIME_SCALE)) as cluster:
+    with ControlPlane(controller_manager=FLAGS) as cluster:
         stages = [Guest(cluster, Scene(name=name, act=always), planned, tmp_path) for name in ("renewed", "lost")]
         by_namespace = {stage.namespace: stage for stage in stages}
         with metrics.served(cluster, lambda namespace, _, now: by_namespace[namespace].usage(now)):
