@@ -217,7 +217,11 @@ def _of_one(world: World, subject: Subject, syncs: list[Asked]) -> list[Compared
             return Observation(at=sync.at + shift, replicas=replicas, pods=pods, usage=usage)
 
         decision = decide(spec, seen(0), history, controller=CONTROLLER)
-        near = any(decide(spec, seen(shift), history, controller=CONTROLLER).desired == real for shift in NEAR_SECONDS)
+        # A change reaches us later than the moment at which it was made.
+        late = world.replicas(subject.name, following.at + NEAR_SECONDS[-1])
+        near = decision.desired == late or any(
+            decide(spec, seen(shift), history, controller=CONTROLLER).desired == real for shift in NEAR_SECONDS
+        )
         found.append(Compared(subject=subject, at=sync.at, replicas=replicas, real=real, replayed=decision, near=near))
         history = _as_it_was(decision, history, sync.at, replicas, real, spec)
     return found

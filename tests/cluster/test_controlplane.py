@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,27 @@ def test_without_the_programs_it_says_how_to_get_them(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "make cluster-tools" in done.stderr
+
+
+def test_a_watch_goes_on_after_the_api_server_was_away(own_cluster: ControlPlane) -> None:
+    seen: list[str] = []
+
+    def follow() -> None:
+        for event in own_cluster.watch("/api/v1/namespaces"):
+            seen.append(event["object"]["metadata"]["name"])
+
+    def make(name: str) -> None:
+        own_cluster.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+
+    def noticed(name: str) -> None:
+        own_cluster.wait(lambda: name in seen, f"word of {name}", seconds=20)
+
+    threading.Thread(target=follow, daemon=True).start()
+    make("before")
+    noticed("before")
+    own_cluster.kill("kube-apiserver")
+    own_cluster.start_apiserver()
+    own_cluster.wait(lambda: own_cluster.get("/readyz") == "ok", "API server")
+    make("after")
+    noticed("after")
+    assert seen.count("before") == 1

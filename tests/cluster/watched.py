@@ -26,11 +26,8 @@ class Watched:
             threading.Thread(target=self._follow, args=(cluster, path, told), daemon=True).start()
 
     def _follow(self, cluster: ControlPlane, path: str, told: Any) -> None:
-        try:
-            for event in cluster.watch(path):
-                told(time.time(), event)
-        except OSError:
-            """The cluster has ended."""
+        for event in cluster.watch(path):
+            told(time.time(), event)
 
     def _pod(self, at: float, event: Mapping[str, Any]) -> None:
         item = event["object"]

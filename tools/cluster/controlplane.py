@@ -3,6 +3,7 @@
 The flags and what they are for: docs/adr/0006-control-plane-without-containers.md.
 """
 
+import http.client
 import json
 import secrets
 import shutil
@@ -42,6 +43,7 @@ class ControlPlane:
         self._nodes, self._flags = nodes, dict(controller_manager or {})
         self._folder = Path(tempfile.mkdtemp(prefix="portal-cluster-"))
         self._programs: dict[str, Program] = {}
+        self._stopped = False
         self._ports = dict(zip(("etcd", "peer", "api", "controllers", "scheduler", "kwok"), free_ports(6), strict=True))
         self._token = secrets.token_urlsafe(24)
         self.certificates = certificates.make(self._folder)
@@ -69,6 +71,7 @@ class ControlPlane:
         self.stop()
 
     def stop(self) -> None:
+        self._stopped = True
         for program in reversed(self._programs.values()):
             program.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -216,11 +219,25 @@ class ControlPlane:
         return json.loads(self._open(method, path, body, content_type))
 
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
-        """Events of a collection from its beginning, for as long as the API server tells them."""
-        request = urllib.request.Request(f"{self.server}{path}?watch=1", headers=self._headers())
-        with urllib.request.urlopen(request, context=self._tls) as response:
-            for line in response:
-                yield json.loads(line)
+        """Events of a collection from its beginning, for as long as the cluster lives.
+
+        The API server drops a reader that is slow, and may itself go and come back: then the rest is asked for.
+        """
+        newest = 0
+        while not self._stopped:
+            since = f"&resourceVersion={newest}" if newest else ""
+            request = urllib.request.Request(f"{self.server}{path}?watch=1{since}", headers=self._headers())
+            try:
+                with urllib.request.urlopen(request, context=self._tls) as response:
+                    for line in response:
+                        event = json.loads(line)
+                        if event["type"] == "ERROR":
+                            raise ClusterFailed(f"the watch of {path} broke: {event['object'].get('message')}")
+                        # What is there at the start comes in no order.
+                        newest = max(newest, int(event["object"]["metadata"]["resourceVersion"]))
+                        yield event
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.1)
 
     def _open(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
         data = None if body is None else json.dumps(body).encode()

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -46,14 +46,22 @@ class MetricsService:
             resource = {"name": "pods", "singularName": "", "namespaced": True, "kind": "PodMetrics", "verbs": ["list"]}
             group = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "metrics.k8s.io/v1beta1"}
             return 200, {**group, "resources": [resource]}
-        parts = path.removeprefix(f"{GROUP}/").split("/")
-        if len(parts) != 3 or parts[0] != "namespaces" or parts[2] != "pods":
+        key = _subject(path, query)
+        if key is None:
             return 404, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404}
-        asked = self._one(parts[1], query.get("labelSelector", [""])[0])
+        asked = self._one(*key)
         if asked.items is None:
             message = "the metrics service is told to fail"
             return 500, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 500, "message": message}
         return 200, {"kind": "PodMetricsList", "apiVersion": "metrics.k8s.io/v1beta1", "items": asked.items}
+
+    def lost(self, path: str, query: Mapping[str, list[str]]) -> None:
+        """Who asked did not wait for the answer: for the controller that is an error."""
+        with self._lock:
+            key = _subject(path, query)
+            if key and (last := self._last.get(key)):
+                self._last[key] = failed = replace(last, items=None)
+                self.asked[self.asked.index(last)] = failed
 
     def _one(self, namespace: str, selector: str) -> Asked:
         with self._lock:
@@ -65,6 +73,14 @@ class MetricsService:
             self._last[key] = Asked(at=now, namespace=namespace, selector=selector, items=items)
             self.asked.append(self._last[key])
             return self._last[key]
+
+
+def _subject(path: str, query: Mapping[str, list[str]]) -> tuple[str, str] | None:
+    """Namespace and label selector of a question about pods."""
+    parts = path.removeprefix(f"{GROUP}/").split("/")
+    if len(parts) != 3 or parts[0] != "namespaces" or parts[2] != "pods":
+        return None
+    return parts[1], query.get("labelSelector", [""])[0]
 
 
 @contextmanager
@@ -80,11 +96,14 @@ def served(cluster: ControlPlane, usage: UsageOf) -> Iterator[MetricsService]:
             url = urlsplit(self.path)
             status, body = service.answer(url.path, parse_qs(url.query))
             text = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
+            try:
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+            except OSError:
+                service.lost(url.path, parse_qs(url.query))
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing: what was asked is kept."""
