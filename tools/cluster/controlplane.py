@@ -221,23 +221,43 @@ class ControlPlane:
     def watch(self, path: str) -> Iterator[dict[str, Any]]:
         """Events of a collection from its beginning, for as long as the cluster lives.
 
-        The API server drops a reader that is slow, and may itself go and come back: then the rest is asked for.
+        The API server drops a reader that is slow, forgets what was, and may itself go and come back: then the rest is
+        asked for, or the whole anew, and what has gone meanwhile is told as DELETED.
         """
-        newest = 0
+        known: dict[str, dict[str, Any]] = {}
+        version = ""
         while not self._stopped:
-            since = f"&resourceVersion={newest}" if newest else ""
-            request = urllib.request.Request(f"{self.server}{path}?watch=1{since}", headers=self._headers())
             try:
-                with urllib.request.urlopen(request, context=self._tls) as response:
-                    for line in response:
-                        event = json.loads(line)
-                        if event["type"] == "ERROR":
-                            raise ClusterFailed(f"the watch of {path} broke: {event['object'].get('message')}")
-                        # What is there at the start comes in no order.
-                        newest = max(newest, int(event["object"]["metadata"]["resourceVersion"]))
-                        yield event
+                if not version:
+                    listed = self.request("GET", path)
+                    version = listed["metadata"]["resourceVersion"]
+                    there = {item["metadata"]["uid"]: item for item in listed["items"]}
+                    yield from ({"type": "DELETED", "object": known[uid]} for uid in known.keys() - there.keys())
+                    for uid, item in there.items():
+                        if uid not in known:
+                            yield {"type": "ADDED", "object": item}
+                        elif item["metadata"]["resourceVersion"] != known[uid]["metadata"]["resourceVersion"]:
+                            yield {"type": "MODIFIED", "object": item}
+                    known = there
+                for event in self._events(f"{path}?watch=1&resourceVersion={version}"):
+                    if event["type"] == "ERROR":
+                        version = ""
+                        break
+                    version = event["object"]["metadata"]["resourceVersion"]
+                    known[event["object"]["metadata"]["uid"]] = event["object"]
+                    if event["type"] == "DELETED":
+                        del known[event["object"]["metadata"]["uid"]]
+                    yield event
+            except urllib.error.HTTPError as error:
+                version = "" if error.code == 410 else version
+                time.sleep(0.1)
             except (OSError, http.client.HTTPException):
                 time.sleep(0.1)
+
+    def _events(self, path: str) -> Iterator[dict[str, Any]]:
+        request = urllib.request.Request(self.server + path, headers=self._headers())
+        with urllib.request.urlopen(request, context=self._tls) as response:
+            yield from map(json.loads, response)
 
     def _open(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
         data = None if body is None else json.dumps(body).encode()
