@@ -1,6 +1,7 @@
 """Load in steps that an autoscaler must follow, worked out from its spec and from what a request costs.
 
-A step that aims at n replicas asks for n - 0.5 of them, so that rounding up gives n and noise does not make it flap.
+A step that aims at n replicas asks for about n - 0.5 of them, so that rounding up gives n and noise does not make it
+flap.
 Every step is tried in the replay first, and moved where it must be: tolerance can swallow a step, pods that are not
 there yet do not idle yet, and idle pods can keep an autoscaler from ever coming back to its minimum.
 """
@@ -17,6 +18,8 @@ CALM_PERCENT: Final = 3
 """How far below the resting limit idle use must be, in percent of the request: noise of an idle process."""
 GRAINS: Final = 20
 """Into how many parts a replica is divided to look for a rate."""
+MAXIMUM_GRAINS: Final = 4 * GRAINS
+"""How far above it the demand of a step to the maximum may be."""
 ROOM_GRAINS: Final = 5
 """How far off the demand may be, either way, and the step still settle where it aims: the noise of a real load."""
 
@@ -85,7 +88,12 @@ def resting_count(spec: HpaSpec, idle_percent: Mapping[str, float], *, controlle
 def rate_for(
     replicas: int, spec: HpaSpec, calibration: Calibration, *, running: int, controller: Controller
 ) -> float | None:
-    """Requests a second that bring `running` replicas to `replicas`; None where no rate does with room for noise."""
+    """Requests a second that bring `running` replicas to `replicas`; None where no rate does with room for noise.
+
+    A sync may see a part of a load that has just begun, and scale to some of the replicas; from there the rest can be
+    within the tolerance. So that rate is best which leads there from every count on the way; to reach the maximum it
+    may ask for more.
+    """
     metric = scaling_metric(spec, calibration)
     assert metric.target_percent is not None
     one = calibration.request_milli * metric.target_percent / 100
@@ -94,15 +102,17 @@ def rate_for(
         asked = replicas - 0.5 + grain / GRAINS
         return (asked * one - replicas * calibration.idle_milli) / calibration.milli_per_rps
 
-    around = range(-GRAINS, GRAINS + 1)
-    fits = {
-        grain
-        for grain in around
-        if settled(spec, calibration, rate_rps=rate(grain), replicas=running, controller=controller)[0] == replicas
-    }
-    for grain in sorted(around, key=abs):
-        if fits.issuperset(range(grain - ROOM_GRAINS, grain + ROOM_GRAINS + 1)):
-            return rate(grain)
+    def leads(grain: int, start: int) -> bool:
+        found = settled(spec, calibration, rate_rps=rate(grain), replicas=start, controller=controller)
+        return found[0] == replicas
+
+    beyond = MAXIMUM_GRAINS if replicas == spec.max_replicas else GRAINS
+    around = range(-GRAINS, beyond + 1)
+    for starts in (range(replicas - 1, running - 1, -1), (running,)):
+        fits = {grain for grain in around if all(leads(grain, start) for start in starts)}
+        for grain in sorted(around, key=abs):
+            if fits.issuperset(range(grain - ROOM_GRAINS, grain + ROOM_GRAINS + 1)):
+                return rate(grain)
     return None
 
 

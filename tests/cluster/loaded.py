@@ -28,7 +28,7 @@ from tests.cluster.scenes import CPU_MILLI, NAME, Scene, Stage
 from tools.cluster.controlplane import ROOT, ControlPlane
 
 CALIBRATION: Final = Calibration(resource="cpu", request_milli=CPU_MILLI, idle_milli=50, milli_per_rps=250)
-"""A request is dear, so that eight scenes side by side are a load that two cores can make."""
+"""A request is dear, so that eleven scenes side by side are a load that two cores can make."""
 WINDOW_SECONDS: Final = 3.0
 """Over which a pod's CPU is measured."""
 STARTING_MILLI: Final = 600
@@ -130,7 +130,7 @@ class LoadedStage(Stage):
         steps = [
             {
                 "replicas": hold.replicas,
-                "rate_rps": hold.rate_rps,
+                "rate_rps": hold.rate_rps * self.scene.load_share,
                 "hold_seconds": hold.end_seconds - hold.start_seconds,
             }
             for hold in self.planned

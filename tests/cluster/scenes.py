@@ -190,7 +190,8 @@ class Stage(Watched):
     def rate_rps(self, now: float) -> float:
         """What arrives, by the plan."""
         since = now - self.started
-        return next((h.rate_rps for h in self.planned if h.start_seconds <= since < h.end_seconds), 0.0)
+        planned = next((h.rate_rps for h in self.planned if h.start_seconds <= since < h.end_seconds), 0.0)
+        return planned * self.scene.load_share
 
     def cpu_milli(self, pod: Pod, share_rps: float) -> int:
         return round(self.calibration.idle_milli + share_rps * self.calibration.milli_per_rps)
@@ -199,7 +200,7 @@ class Stage(Watched):
         since = now - self.started
         if self.scene.metrics_stop and since > self.climb:
             return None
-        rate = self.rate_rps(now) * self.scene.load_share
+        rate = self.rate_rps(now)
         pods = [pod for pod in self.pods(NAME, now) if pod.phase == "Running" and not pod.deleted]
         serving = [pod.name for pod in pods if pod.ready and (pod.name in self._first or not self.scene.pinned)]
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))

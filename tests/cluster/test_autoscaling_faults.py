@@ -1,16 +1,19 @@
-"""A real controller that works is found to work; each planted fault is found, in its own words.
+"""The load test on a real controller: `locust --autoscaling` passes where all works, and names what does not.
 
-`pytest -s tests/cluster/test_autoscaling_faults.py` prints the table. Times are a fifth of the chart's.
+Real are Locust, its requests, the sampler, the portal's autoscaler and its controller; pods are simulated.
+`pytest -s -m "not nightly" tests/cluster/test_autoscaling_faults.py` prints the table. Its times are a fifth of the
+chart's.
 """
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from loadtest.autoscaling.findings import Finding
+from loadtest.report.document import Document
 from tests.cluster.conftest import needs_programs
-from tests.cluster.scenes import FLAGS, Scene, Stage, holds, play
+from tests.cluster.loaded import CALIBRATION, STAND_INS, Ended, LoadedStage, gateways, run
+from tests.cluster.scenes import FLAGS, NAME, Scene, Stage, chart, flags, holds, play
+from tests.loadtest.autoscaling.objects import GUIDE
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -52,28 +55,53 @@ SCENES: list[tuple[Scene, str, str, str]] = [
 ]
 
 
-def verdict(findings: tuple[Finding, ...]) -> str:
-    kinds: list[Any] = ["invalid_run", "autoscaler_wrong", "load_did_not_warrant_scaling"]
-    return next((kind for kind in kinds if any(finding.kind == kind for finding in findings)), "passed")
+EXIT_CODES = {"passed": 0, "autoscaler_wrong": 4, "load_did_not_warrant_scaling": 3}
 
 
-def test_each_fault_is_found_and_no_other(tmp_path: Path) -> None:
+def said(report: Document, rule: str) -> str:
+    return next((reason.text for reason in report.verdict.reasons if reason.rule == rule), "")
+
+
+def test_locust_passes_where_all_works_and_names_each_planted_fault(tmp_path: Path) -> None:
     needs_programs()
-    planned = holds()
-    with ControlPlane(controller_manager=FLAGS) as cluster:
-        stages = [Stage(cluster, scene, planned, tmp_path) for scene, *_ in SCENES]
+    planned = holds(CALIBRATION, warm_up_seconds=0)
+    with ControlPlane(controller_manager=FLAGS) as cluster, gateways(len(SCENES)) as gates:
+        stages = [
+            LoadedStage(cluster, scene, gate, tmp_path, planned)
+            for (scene, *_), gate in zip(SCENES, gates, strict=True)
+        ]
         by_namespace = {stage.namespace: stage for stage in stages}
         with metrics.served(cluster, lambda namespace, _, now: by_namespace[namespace].usage(now)):
-            found = play(stages)
-    wrong = []
-    for scene, expected, rule, words in SCENES:
-        findings = found[scene.name]
-        said = next((finding.text for finding in findings if finding.rule == rule), "")
-        right = verdict(findings) == expected and words in said
-        print(f"{scene.name:16} {verdict(findings):28} {'' if right else 'NOT AS EXPECTED'} {said}")
+            found = run(stages)
+    wrong: list[tuple[str, Ended]] = []
+    for scene, result, rule, words in SCENES:
+        ended, verdict = found[scene.name], found[scene.name].report.verdict
+        text = said(ended.report, rule)
+        right = (ended.exit_code, verdict.result) == (EXIT_CODES[result], result) and words in text
+        print(f"{scene.name:16} {verdict.result:17} {ended.exit_code} {'' if right else 'NOT AS EXPECTED '}{text}")
         if not right:
-            wrong.append((scene.name, findings))
-    assert not wrong
+            wrong.append((scene.name, ended))
+        assert ended.report.arrivals is not None
+        assert ended.report.arrivals.started > 500
+        assert ended.report.target.stand_ins[0] == STAND_INS
+        assert "divided by 5 (hpa.timeScale)" in ended.report.target.stand_ins[1]
+    assert not wrong, "\n".join(f"{name}: {ended.report.verdict}" for name, ended in wrong)
+
+
+@pytest.mark.nightly
+def test_the_guides_autoscaler_follows_at_its_own_pace(tmp_path: Path) -> None:
+    """From 3 replicas to 20 and back, 300 s of stabilization and all: 26 minutes."""
+    needs_programs()
+    scene = Scene(name="guide", replicas={"min": 3, "max": 20}, time_scale=1)
+    spec = chart(scene.replicas, 1).one("HorizontalPodAutoscaler", NAME)["spec"]
+    assert spec == GUIDE["spec"]
+    planned = holds(CALIBRATION, warm_up_seconds=0, replicas=scene.replicas, time_scale=1, counts=[20])
+    with ControlPlane(controller_manager=flags(1)) as cluster, gateways(1) as (gate,):
+        stage = LoadedStage(cluster, scene, gate, tmp_path, planned)
+        with metrics.served(cluster, lambda namespace, _, now: stage.usage(now)):
+            ended = run([stage])[scene.name]
+    assert ended.exit_code == 0, ended.report.verdict
+    assert ended.report.target.stand_ins == (STAND_INS,)
 
 
 def test_an_api_server_that_is_away_leaves_a_gap_and_the_verdict_as_it_is(tmp_path: Path) -> None:

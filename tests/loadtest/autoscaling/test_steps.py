@@ -53,6 +53,14 @@ def test_a_step_asks_for_half_a_pod_less() -> None:
     assert rate * 10 / 700 == pytest.approx(6.5, abs=0.1)
 
 
+def test_a_step_to_the_maximum_is_also_reached_by_an_autoscaler_that_saw_a_part_of_it_first() -> None:
+    """It stops on the way, and what is then missing lies within the tolerance."""
+    rate = rate_for(20, SPEC, CALIBRATION, running=10, controller=CONTROLLER)
+    assert rate is not None
+    for start in range(10, 20):
+        assert settled(SPEC, CALIBRATION, rate_rps=rate, replicas=start, controller=CONTROLLER)[0] == 20, start
+
+
 def test_each_step_of_the_plan_settles_where_it_aims() -> None:
     steps = plan(SPEC, CALIBRATION, idle_percent=IDLE, controller=CONTROLLER, hold_seconds=60)
     assert [step.replicas for step in steps] == [5, 10, 20, 3]
