@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from tools.cluster.controlplane import ControlPlane
 
 GROUP: Final = "/apis/metrics.k8s.io/v1beta1"
-ONE_SYNC_SECONDS: Final = 0.3
+ONE_SYNC_SECONDS: Final = 1.0
 
 Items = list[dict[str, Any]]
 UsageOf = Callable[[str, str, float], Items | None]
