@@ -217,10 +217,14 @@ def _of_one(world: World, subject: Subject, syncs: list[Asked]) -> list[Compared
             return Observation(at=sync.at + shift, replicas=replicas, pods=pods, usage=usage)
 
         decision = decide(spec, seen(0), history, controller=CONTROLLER)
-        # A change reaches us later than the moment at which it was made.
-        late = world.replicas(subject.name, following.at + NEAR_SECONDS[-1])
-        near = decision.desired == late or any(
-            decide(spec, seen(shift), history, controller=CONTROLLER).desired == real for shift in NEAR_SECONDS
+        # On a busy machine a change is written, or we hear of it, after the next sync has begun; the autoscaler's
+        # status, or the Deployment a moment later, then say what was decided in this one.
+        until = following.at + NEAR_SECONDS[-1]
+        told = world.decided(subject.name, sync.at, until)
+        near = (
+            decision.desired == world.replicas(subject.name, until)
+            or (replicas, decision.desired) in told
+            or any(decide(spec, seen(shift), history, controller=CONTROLLER).desired == real for shift in NEAR_SECONDS)
         )
         found.append(Compared(subject=subject, at=sync.at, replicas=replicas, real=real, replayed=decision, near=near))
         history = _as_it_was(decision, history, sync.at, replicas, real, spec)
