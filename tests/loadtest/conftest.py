@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT
+from tools.cluster.processes import free_ports
 
 STUB = Path(__file__).with_name("stub.py")
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
+# Whoever runs the tests in the background has Ctrl-C ignored, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ENDS_WITHIN_SECONDS = 60
 ORPHANED_AFTER_SECONDS = 5
 OUR_PART = """
@@ -80,6 +86,12 @@ class Run:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Target]]:
+    with serving() as start:
+        yield start
+
+
+@contextmanager
+def serving() -> Iterator[Callable[..., Target]]:
     started: list[Target] = []
 
     def start(*arguments: str) -> Target:
@@ -98,22 +110,28 @@ def serve() -> Iterator[Callable[..., Target]]:
 
 @pytest.fixture
 def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    with running_in(tmp_path) as start:
+        yield start
+
+
+@contextmanager
+def running_in(folder: Path) -> Iterator[Callable[..., Run]]:
     """Starts `locust` in a group of its own; afterwards nothing of that group may be left."""
     started: list[Run] = []
 
     def start(*arguments: str, host: str, headless: bool = True, file: Path = LOCUSTFILE, **environment: str) -> Run:
-        directory = tmp_path / "report"
+        directory = folder / "report"
+        port = str(*free_ports(1))
         command = [str(Path(sys.executable).with_name("locust")), "-f", str(file), "--host", host]
         process = subprocess.Popen(
             [*command, *(["--headless"] if headless else []), "--report-dir", str(directory), *arguments],
-            cwd=tmp_path,
-            env=os.environ | environment,
+            cwd=folder,
+            # Two masters would fight for Locust's usual port.
+            env=os.environ | {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port} | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            # Whoever runs the tests in the background has Ctrl-C ignored, and what they start would inherit that.
-            preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509
         )
         run = Run(process, directory)
         started.append(run)
@@ -135,18 +153,14 @@ def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 @pytest.fixture
 def locustfile(tmp_path: Path) -> Callable[[str], Path]:
+    return partial(written, tmp_path)
+
+
+def written(folder: Path, text: str) -> Path:
     """A locustfile of its own: our plugin and shape, and what else a test needs."""
-
-    def written(text: str) -> Path:
-        file = tmp_path / "locustfile.py"
-        file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{OUR_PART}{text}")
-        return file
-
-    return written
-
-
-def _heeds_ctrl_c() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    file = folder / "locustfile.py"
+    file.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{OUR_PART}{text}")
+    return file
 
 
 def _group(process: psutil.Process) -> int | None:

@@ -5,15 +5,37 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
-from tests.loadtest.conftest import Run, Target
+from tests.loadtest.conftest import Run, Target, running_in, serving
 
 Serve = Callable[..., Target]
 Locust = Callable[..., Run]
+
+Fault = Callable[[Serve, Locust, Path], None]
+FAULTS: dict[str, Fault] = {}
+AT_ONCE = 4
+
+
+def fault(test: Fault) -> Fault:
+    """One that measures nothing which a busy machine could change: these run beside one another."""
+    FAULTS[test.__name__] = test
+    return test
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Future[None]"]]:
+    def run(name: str, folder: Path) -> None:
+        with serving() as serve, running_in(folder) as locust:
+            FAULTS[name](serve, locust, folder)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {name: pool.submit(run, name, tmp_path_factory.mktemp(name)) for name in FAULTS}
+
 
 SHORT = ("--profile", "steady", "--rate", "20", "--run-time", "4s", "--stop-timeout", "1")
 RUNNING = "All users spawned"
@@ -32,17 +54,15 @@ def test_1_when_the_target_is_slow_with_the_endpoint_named(serve: Serve, locust:
     assert "GET /api/health" in run.report["verdict"]["sentence"]
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_1_when_the_target_answers_500(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_1_when_the_target_answers_500(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     run = locust(*SHORT, host=serve("--status", "500").url)
     assert run.ended() == 1, run.output
     assert any("error ratio" in reason for reason in run.reasons())
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     """An assert in a task is an exception for Locust, not a failure."""
     run = locust(*SHORT, host=serve("--body", '{"status": "down"}').url)
     assert run.ended() == 1, run.output
@@ -97,9 +117,8 @@ def test_3_when_the_name_does_not_resolve(locust: Locust) -> None:
     assert "portal.invalid" in run.reasons()[0]
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_the_target_is_frozen_from_the_start(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_3_when_the_target_is_frozen_from_the_start(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     target = serve()
     target.freeze()
     run = locust(*SHORT, host=target.url)
@@ -135,9 +154,8 @@ def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -
     assert any(reason.startswith("offered ") for reason in run.reasons())
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_not_a_single_request_was_sent(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_3_when_not_a_single_request_was_sent(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     """Locust's own exit code for that is 0."""
     run = locust("--profile", "steady", "--rate", "0.01", "--run-time", "2s", host=serve().url)
     assert run.ended() == 3, run.output
@@ -157,9 +175,8 @@ def test_3_when_interrupted_with_a_report_of_what_there_was(serve: Serve, locust
     assert run.report["endpoints"][0]["requests"] > 5
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_a_run_of_the_web_ui_is_terminated(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_3_when_a_run_of_the_web_ui_is_terminated(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     """The first Ctrl-C would stop the run alone: that is Locust's own way with --autostart."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -173,9 +190,8 @@ def test_3_when_a_run_of_the_web_ui_is_terminated(serve: Serve, locust: Locust) 
     assert (next(run.directory.iterdir()) / "report.json").exists()
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_the_disk_is_full_and_the_reason_is_still_said(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+@fault
+def exits_3_when_the_disk_is_full_and_the_reason_is_still_said(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     directory = tmp_path / "report"
     directory.mkdir()
     # Every write to it fails with "No space left on device".
@@ -207,9 +223,8 @@ def test_workers_lose_no_sample(serve: Serve, locust: Locust) -> None:
     assert len(run.report["generators"]) == 2
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust: Locust) -> None:
+@fault
+def ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     run = locust(*SHORT[:4], "--run-time", "60s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
     run.wait_for(RUNNING)
     time.sleep(2)
@@ -219,9 +234,8 @@ def test_ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust:
     assert run.report["endpoints"][0]["requests"] > 5
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_all_workers_are_killed(serve: Serve, locust: Locust) -> None:
+@fault
+def exits_3_when_all_workers_are_killed(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     run = locust(*SHORT[:4], "--run-time", "30s", "--processes", "2", "--stop-timeout", "1", host=serve().url)
     run.wait_for(RUNNING)
     time.sleep(4)
@@ -344,9 +358,8 @@ def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(
     assert any("was deleted" in reason for reason in run.reasons())
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+@fault
+def exits_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     file = tmp_path / "autoscaling.yaml"
     file.write_text(STEPS)
     run = locust("--autoscaling", str(file), host=serve().url, KUBECONFIG=str(tmp_path / "absent"))
@@ -373,3 +386,10 @@ def test_3_when_the_sampler_is_killed(watching: Callable[[], tuple[Run, FakeApi]
     sampler.kill()
     assert run.ended() == 3, run.output
     assert any("replica samples are missing" in reason for reason in run.reasons()), run.reasons()
+
+
+@pytest.mark.slow
+@pytest.mark.realtime
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_of_the_faults_that_run_beside_one_another(outcomes: dict[str, "Future[None]"], name: str) -> None:
+    outcomes[name].result()
