@@ -6,12 +6,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
-from tests.loadtest.conftest import Run, Target, running_in, serving
+from tests.loadtest.conftest import Run, Target, running_in, serving, written
 
 Serve = Callable[..., Target]
 Locust = Callable[..., Run]
@@ -69,12 +70,16 @@ def exits_1_when_the_status_is_200_and_the_content_is_wrong(serve: Serve, locust
     assert "content" in next(iter(run.report["endpoints"][0]["failures"]))
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-@pytest.mark.parametrize("status", ["404", "202"])
-def test_1_when_another_status_comes_back_than_was_asked_for(serve: Serve, locust: Locust, status: str) -> None:
-    """Whatever Locust makes of it: a 202 is a success to it."""
-    run = locust(*SHORT, host=serve("--status", status).url)
+@fault
+def exits_1_when_what_is_gone_answers_404(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    run = locust(*SHORT, host=serve("--status", "404").url)
+    assert run.ended() == 1, run.output
+
+
+@fault
+def exits_1_when_another_success_comes_back_than_was_asked_for(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    """To Locust, a 202 is as good as a 200."""
+    run = locust(*SHORT, host=serve("--status", "202").url)
     assert run.ended() == 1, run.output
 
 
@@ -271,20 +276,24 @@ LOSES_A_REPORT = """
 """
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-@pytest.mark.parametrize(
-    ("what", "seconds", "said"),
-    [(ANOTHER_CLOCK, 3, "is +5.0 s off the master's"), (LOSES_A_REPORT, 8, "1 reports of worker")],
-    ids=["clock", "report"],
-)
-def test_3_when_what_a_worker_tells_cannot_be_used(
-    serve: Serve, locust: Locust, locustfile: Callable[[str], Path], what: str, seconds: int, said: str
-) -> None:
+def told(locust: Locust, host: str, folder: Path, worker_does: str, *, seconds: int) -> list[str]:
+    """Reasons of a run whose one worker does something to what it tells the master."""
     run = locust(*SHORT[:4], "--run-time", f"{seconds}s", "--processes", "1", "--stop-timeout", "1",
-                 host=serve().url, file=locustfile(ON_WORKERS + what))  # fmt: skip
+                 host=host, file=written(folder, ON_WORKERS + worker_does))  # fmt: skip
     assert run.ended() == 3, run.output
-    assert any(said in reason for reason in run.reasons()), run.reasons()
+    return run.reasons()
+
+
+@fault
+def exits_3_when_a_worker_has_another_time(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    reasons = told(locust, serve().url, tmp_path, ANOTHER_CLOCK, seconds=3)
+    assert any("is +5.0 s off the master's" in reason for reason in reasons), reasons
+
+
+@fault
+def exits_3_when_a_report_of_a_worker_is_lost(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    reasons = told(locust, serve().url, tmp_path, LOSES_A_REPORT, seconds=8)
+    assert any("1 reports of worker" in reason for reason in reasons), reasons
 
 
 BUSY = """
@@ -324,36 +333,31 @@ steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 """
 
 
-@pytest.fixture
-def watching(serve: Serve, locust: Locust, tmp_path: Path) -> Iterator[Callable[[], tuple[Run, FakeApi]]]:
-    """Starts a run that is to take an autoscaler from 3 replicas to 6, whose metrics ask for no more than 3."""
+@contextmanager
+def watching(serve: Serve, locust: Locust, folder: Path) -> Iterator[tuple[Run, FakeApi]]:
+    """A run that is to take an autoscaler from 3 replicas to 6, whose metrics ask for no more than 3."""
     api = FakeApi()
     for pod in api.pods:
         # A sidecar without a request of memory has no share of it.
         del pod["spec"]["initContainers"]
-    (tmp_path / "autoscaling.yaml").write_text(STEPS)
-    (tmp_path / "slo.yaml").write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
-    arguments = ("--autoscaling", str(tmp_path / "autoscaling.yaml"), "--slo", str(tmp_path / "slo.yaml"))
+    (folder / "autoscaling.yaml").write_text(STEPS)
+    (folder / "slo.yaml").write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
+    arguments = ("--autoscaling", str(folder / "autoscaling.yaml"), "--slo", str(folder / "slo.yaml"))
     with served(api) as port:
-        kubeconfig(tmp_path, port)
-
-        def start() -> tuple[Run, FakeApi]:
-            run = locust(*arguments, host=serve().url, KUBECONFIG=str(tmp_path / "kubeconfig"))
-            run.wait_for(RUNNING)
-            return run, api
-
-        yield start
+        kubeconfig(folder, port)
+        run = locust(*arguments, host=serve().url, KUBECONFIG=str(folder / "kubeconfig"))
+        run.wait_for(RUNNING)
+        yield run, api
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_4_when_the_autoscaler_is_gone_though_every_limit_was_met(
-    watching: Callable[[], tuple[Run, FakeApi]],
+@fault
+def exits_4_when_the_autoscaler_is_gone_though_every_limit_was_met(
+    serve: Serve, locust: Locust, tmp_path: Path
 ) -> None:
-    run, api = watching()
-    time.sleep(3)
-    api.hpa = None
-    assert run.ended() == 4, run.output
+    with watching(serve, locust, tmp_path) as (run, api):
+        time.sleep(3)
+        api.hpa = None
+        assert run.ended() == 4, run.output
     assert run.report["verdict"]["result"] == "autoscaler_wrong"
     assert any("was deleted" in reason for reason in run.reasons())
 
@@ -367,24 +371,22 @@ def exits_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp
     assert any("the sampler" in reason for reason in run.reasons()), run.output
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_nothing_asked_for_more_replicas(watching: Callable[[], tuple[Run, FakeApi]]) -> None:
+@fault
+def exits_3_when_nothing_asked_for_more_replicas(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     """The replicas stayed where they were, and the autoscaler is right."""
-    run, _ = watching()
-    assert run.ended() == 3, run.output
+    with watching(serve, locust, tmp_path) as (run, _):
+        assert run.ended() == 3, run.output
     assert run.report["verdict"]["result"] == "load_did_not_warrant_scaling"
     assert any("asked for no more than" in reason for reason in run.reasons())
 
 
-@pytest.mark.slow
-@pytest.mark.realtime
-def test_3_when_the_sampler_is_killed(watching: Callable[[], tuple[Run, FakeApi]]) -> None:
-    run, _ = watching()
-    time.sleep(1)
-    (sampler,) = (child for child in run.children() if "loadtest.autoscaling" in child.cmdline())
-    sampler.kill()
-    assert run.ended() == 3, run.output
+@fault
+def exits_3_when_the_sampler_is_killed(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    with watching(serve, locust, tmp_path) as (run, _):
+        time.sleep(1)
+        (sampler,) = (child for child in run.children() if "loadtest.autoscaling" in child.cmdline())
+        sampler.kill()
+        assert run.ended() == 3, run.output
     assert any("replica samples are missing" in reason for reason in run.reasons()), run.reasons()
 
 

@@ -62,11 +62,11 @@ def test_what_makes_locust_forget_its_statistics_takes_nothing_from_ours(serve: 
 def test_users_that_are_slow_to_spawn_skip_no_phase(serve: Serve, locust: Locust, locustfile: Written) -> None:
     """A shape's tick blocks while users are spawned."""
     file = locustfile("Asking.prepare = lambda self: time.sleep(1.5)\n")
-    run = locust("--profile", "ramp", "--rate", "20", "--run-time", "8s", "--stop-timeout", "1",
-                 host=serve().url, file=file)  # fmt: skip
+    load = ("--profile", "ramp", "--rate", "40", "--arrivals", "constant", "--run-time", "10s")
+    run = locust(*load, "--stop-timeout", "1", host=serve().url, file=file)  # fmt: skip
     run.ended()
     assert {each["phase"] for each in run.report["endpoints"]} == {"warm-up", "ramp", "steady", "cool-down"}
-    assert run.report["duration_seconds"] == 8
+    assert run.report["duration_seconds"] == 10
 
 
 def test_connections_are_made_anew_so_that_new_pods_get_their_share(
