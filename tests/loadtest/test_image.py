@@ -20,6 +20,7 @@ import pytest
 from tests.charts.rendering import example, render
 from tests.conftest import ROOT
 from tests.loadtest.conftest import Target
+from tools.cluster.processes import free_ports
 
 DOCKERFILE = ROOT / "loadtest" / "Dockerfile"
 REQUIREMENTS = ROOT / "loadtest" / "requirements.txt"
@@ -140,6 +141,8 @@ def test_with_those_packages_and_files_alone_a_run_passes_and_writes_nowhere_els
     locust = [str(venv / "bin" / program), option, str(root / Path(file).relative_to("/srv"))]
     given = {"PATH": f"{venv / 'bin'}:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home)}
     given |= environment_of_the_image() | {"LOADTEST_REPORT_DIR": str(reports)}
+    port = str(*free_ports(1))
+    given |= {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
     arguments = ["--headless", "--host", serve().url, "--profile", "smoke", "--run-time", "4s", "--processes", "2"]
     before = files(venv) | files(root)
     run = subprocess.run([*locust, *arguments], cwd=root, env=given, capture_output=True, text=True, check=False)
