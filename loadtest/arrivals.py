@@ -23,11 +23,17 @@ PATIENCE_SECONDS: Final = 30.0
 
 
 def due_times(
-    phases: Sequence[Phase], *, share: float, kind: Literal["constant", "poisson"], seed: str
+    phases: Sequence[Phase],
+    *,
+    share: float,
+    kind: Literal["constant", "poisson"],
+    seed: str,
+    more: Callable[[], bool] = lambda: False,
 ) -> Iterator[float]:
     """Seconds from the run's start at which one kind of user arrives, at `share` of each phase's rate.
 
-    `phases` may grow while it is read. One process of unit rate is stretched by the plan's rate, so that a change of
+    `phases` may grow while it is read: at their end `more` may wait, and says whether to look again.
+    One process of unit rate is stretched by the plan's rate, so that a change of
     rate neither loses nor bunches arrivals.
     """
     chance = random.Random(seed)
@@ -37,6 +43,8 @@ def due_times(
         work = chance.expovariate(1.0) if kind == "poisson" else (1.0 if at else chance.random())
         while True:
             if index == len(phases):
+                if more():
+                    continue
                 return
             phase = phases[index]
             rate, end = (phase.offered_rps or 0.0) * share, phase.end_seconds

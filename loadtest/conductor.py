@@ -19,6 +19,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
 from loadtest.autoscaling.record import Sample
 from loadtest.autoscaling.session import SamplerProcess
+from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
 from loadtest.options import BadOptions, Options
@@ -85,7 +86,9 @@ class Conductor:
         if self._gathered or self._ended:
             # While others end the run: this must not end it a second time.
             return None if self._ended and not self._gathered else self._last_tick
-        plan, at = self._known_plan(), self.now()
+        at = self.now()
+        self._search_on(at)
+        plan = self._known_plan()
         if plan.end_seconds is not None and at >= plan.end_seconds:
             self._ended, self._end_seconds = "completed", plan.end_seconds
             return None
@@ -221,10 +224,31 @@ class Conductor:
                 self._ended, self._end_seconds = "aborted", self.now()
                 return
 
+    def _search_on(self, at: float) -> None:
+        """Where each probe decides on the next: goes on before the plan is at its end."""
+        plan = self._known_plan()
+        if plan.search is None or at < (plan.end_seconds or 0.0) - LEAD_SECONDS:
+            return
+        objectives, cells = self._options.objectives, self._collector.cells()
+        measured = tuple(probes(plan, cells, self._arrivals(plan, at), objectives, until_seconds=at))
+        more = following(plan, measured, objectives, unanswered=self.live.unanswered if self.live else 0)
+        if more:
+            if found := result(plan, measured):
+                log.info("So far %s", found.sentence())
+            self.extend(more)
+
+    def _arrivals(self, plan: Plan, until_seconds: float) -> Arrivals:
+        seconds = int(until_seconds)
+        return Arrivals(
+            planned=tuple(planned_per_second(plan, self._shares(), until_seconds=seconds)),
+            started=self._collector.started(seconds=seconds),
+            start_delay=self._collector.start_delay(),
+        )
+
     def _breach(self) -> str | None:
-        """An objective that is to end the run when missed, and is."""
+        """An objective that is to end the run when missed, and is; to miss some is what a search is for."""
         objectives = tuple(o for o in self._options.objectives.objectives if o.abort)
-        if not objectives:
+        if not objectives or self._known_plan().search:
             return None
         until = self.now() - REPORTED_AFTER_SECONDS
         longest = max(2 * (o.window_seconds or 0) + o.for_seconds for o in objectives)
@@ -245,14 +269,6 @@ class Conductor:
         self._sampler = None
         if isinstance(seen, str):
             self._problems.append(seen)
-        arrivals = None
-        if plan.model == "open" and duration:
-            seconds = int(duration)
-            arrivals = Arrivals(
-                planned=tuple(planned_per_second(plan, self._shares(), until_seconds=seconds)),
-                started=self._collector.started(seconds=seconds),
-                start_delay=self._collector.start_delay(),
-            )
         return RecordedRun(
             plan=plan,
             target=Target(
@@ -267,7 +283,7 @@ class Conductor:
             ended=self._ended or ("completed" if plan.end_seconds is None else "interrupted"),
             cells=self._collector.cells(),
             workers=self._collector.workers(),
-            arrivals=arrivals,
+            arrivals=self._arrivals(plan, duration) if plan.model == "open" and duration else None,
             autoscaling=None if isinstance(seen, str) else seen,
             problems=tuple(self._problems),
         )

@@ -16,6 +16,8 @@ from loadtest.recording.recorder import Recorder
 from loadtest.run import Phase, Plan
 
 ATTRIBUTE: Final = "portal_maker"
+GROWN_SECONDS: Final = 0.1
+"""How often a plan that may grow is looked at once it is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +59,16 @@ class Maker:
         self._number = 0
         self._cpu: list[float] = []
         self._greenlet: Greenlet = spawn(self._watch_cpu)
+
+        def more() -> bool:
+            """A search goes on where its last probe ended."""
+            sleep(GROWN_SECONDS)
+            return plan.search is not None
+
         self._dispatchers = {
             name: Dispatcher(
                 of_worker(
-                    due_times(self._phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name)),
+                    due_times(self._phases, share=share, kind=plan.arrivals, seed=seed_of(plan, name), more=more),
                     position=assignment.position,
                     workers=assignment.workers,
                 ),

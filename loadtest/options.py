@@ -1,14 +1,16 @@
 """What the command line, the environment and config files ask for, in our terms."""
 
+import os
 from argparse import ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from loadtest.autoscaling import session
+from loadtest.breakpoint import steady
 from loadtest.preflight import preflight
 from loadtest.run import Plan
-from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, stepped
+from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 
 
@@ -16,6 +18,10 @@ class BadOptions(ValueError):
     """Of a run that is to start; the message names option, value and rule."""
 
 
+ABOUT: Final = {name: profile.about for name, profile in PROFILES.items()} | {
+    "breakpoint": "searches the highest rate that meets the objectives"
+}
+LEAST_SEARCH_SECONDS: Final = 60
 DEFAULT_SLO = Path(__file__).with_name("slo.yaml")
 
 
@@ -23,8 +29,8 @@ def add_arguments(parser: Any) -> None:
     """Locust's `init_command_line_parser`. A bad value ends with Locust's usage message and 2."""
     # Locust has a --profile of its own, a free name under which runs are grouped; ours are such names.
     own = next(action for action in parser._actions if action.dest == "profile")
-    own.choices = sorted(PROFILES)
-    own.help = "What load to offer: " + "; ".join(f"{name}: {p.about}" for name, p in sorted(PROFILES.items()))
+    own.choices = sorted(ABOUT)
+    own.help = "What load to offer: " + "; ".join(f"{name}: {about}" for name, about in sorted(ABOUT.items()))
     group = parser.add_argument_group("Portal load test", "Objectives, profiles and verdicts; see docs/loadtest.md")
     group.add_argument(
         "--slo", type=_objectives, env_var="LOADTEST_SLO", help="YAML file of objectives (default: loadtest/slo.yaml)"
@@ -46,7 +52,7 @@ def add_arguments(parser: Any) -> None:
         "--rate",
         type=_positive,
         env_var="LOADTEST_RATE",
-        help="Highest arrivals a second, of all journeys",
+        help="Highest arrivals a second, of all journeys; with the profile breakpoint, what must be found at least",
     )
     group.add_argument("--seed", type=int, default=0, env_var="LOADTEST_SEED", help="Of the arrivals (default: 0)")
     group.add_argument(
@@ -158,18 +164,42 @@ class Options:
         arrivals: Arrival = parsed.arrivals
         # Locust itself sets one user when it is told none.
         users = parsed.num_users if (parsed.num_users or 0) > 1 else None
-        if parsed.profile not in PROFILES:
-            raise BadOptions(f"profile = {parsed.profile} is none of {', '.join(sorted(PROFILES))}")
+        if parsed.profile not in ABOUT:
+            raise BadOptions(f"profile = {parsed.profile} is none of {', '.join(sorted(ABOUT))}")
         try:
             rate = _positive(str(parsed.rate)) if parsed.rate else None
         except ArgumentTypeError as error:
             raise BadOptions(f"rate = {error}") from error
+        if parsed.profile == "breakpoint":
+            return self._searching(rate, users)
         return named(
             parsed.profile,
             arrivals=arrivals,
             rate_rps=rate,
             users=users,
             seconds=parsed.run_time,
+            seed=int(parsed.seed or 0),
+        )
+
+    def _searching(self, required_rps: float | None, users: int | None) -> Plan:
+        parsed = self.parsed
+        if parsed.arrivals == "closed":
+            raise BadOptions("arrivals = closed: a search needs rates that it decides; poisson or constant")
+        if not steady(self.objectives).objectives:
+            raise BadOptions(
+                "profile = breakpoint needs an objective for latency, errors or apdex in phase steady (--slo)"
+            )
+        if parsed.run_time and parsed.run_time < LEAST_SEARCH_SECONDS:
+            raise BadOptions(
+                f"run-time = {parsed.run_time} s is too short for a search; {LEAST_SEARCH_SECONDS} s at least"
+            )
+        return searching(
+            self.objectives,
+            arrivals=parsed.arrivals,
+            required_rps=required_rps,
+            seconds=parsed.run_time,
+            cores=os.cpu_count() or 1,
+            users=users,
             seed=int(parsed.seed or 0),
         )
 

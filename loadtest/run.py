@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from loadtest.autoscaling.record import AutoscalingRecord
 from loadtest.recording.histogram import Histogram, JsonHistogram
+from loadtest.shapes.search import Search
 
 VERSION: Final = 1
 STAND_INS_VARIABLE: Final = "PORTAL_STAND_INS"
@@ -49,6 +50,8 @@ class Plan:
     phases: tuple[Phase, ...]
     arrivals: Literal["constant", "poisson"] | None = None
     seed: int = 0
+    search: Search | None = None
+    """Set where the phases are not known beforehand: each probe of a search decides on the next."""
 
     def phase_at(self, seconds: float) -> Phase:
         """The phase that owns a moment: the last one keeps what comes after the end."""

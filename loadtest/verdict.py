@@ -1,13 +1,16 @@
 """The verdict on a recorded run: pure, so that the same run gives the same verdict."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
 from loadtest.autoscaling.assertions import check
 from loadtest.autoscaling.findings import Expectations
+from loadtest.breakpoint import Measured, probes, result
 from loadtest.run import RecordedRun
+from loadtest.shapes.search import Breakpoint, Search, next_rate
 from loadtest.slo.evaluate import Outcome, evaluate
 from loadtest.slo.spec import Objectives
 
@@ -67,7 +70,10 @@ class Verdict:
     reasons: tuple[Reason, ...]
     """The worst first; none of a run that passed."""
     outcomes: tuple[Outcome, ...] = ()
-    """Every limit of every objective, met or missed."""
+    """Every limit of every objective, met or missed; of a search, those of the highest rate that met them."""
+    breakpoint: Breakpoint | None = None
+    probes: tuple[Measured, ...] = ()
+    """Of a search, in order."""
 
     @property
     def exit_code(self) -> int:
@@ -76,6 +82,8 @@ class Verdict:
     def sentence(self) -> str:
         if self.reasons:
             return self.reasons[0].text
+        if self.breakpoint:
+            return self.breakpoint.sentence()
         return (
             f"all {len(self.outcomes)} limits were met" if self.outcomes else "no objectives were set, nothing failed"
         )
@@ -83,12 +91,67 @@ class Verdict:
 
 def judge(run: RecordedRun, targets: Targets, *extra: Reason) -> Verdict:
     """The verdict on a recorded run; `extra` reasons come from a comparison with a baseline."""
-    outcomes = evaluate(targets.objectives, run.plan, run.cells, until_seconds=run.duration_seconds)
-    reasons = [*_validity(run), *_objectives(outcomes, run), *_autoscaling(run, targets), *extra]
+    measured = _probes(run, targets.objectives)
+    limit = result(run.plan, measured) if measured else None
+    if run.plan.search is None:
+        outcomes = evaluate(targets.objectives, run.plan, run.cells, until_seconds=run.duration_seconds)
+    else:
+        outcomes = _found(run, run.plan.search, limit, measured)
+    reasons = [
+        *_validity(run),
+        *_objectives(outcomes, run),
+        *_searched(run, limit, measured),
+        *_autoscaling(run, targets),
+        *extra,
+    ]
     order = list(Result)
     reasons.sort(key=lambda reason: order.index(reason.result))
-    result = reasons[0].result if reasons else Result.passed
-    return Verdict(result=result, reasons=tuple(reasons), outcomes=outcomes)
+    verdict = reasons[0].result if reasons else Result.passed
+    return Verdict(result=verdict, reasons=tuple(reasons), outcomes=outcomes, breakpoint=limit, probes=measured)
+
+
+def _probes(run: RecordedRun, objectives: Objectives) -> tuple[Measured, ...]:
+    if run.plan.search is None or run.arrivals is None:
+        return ()
+    return tuple(probes(run.plan, run.cells, run.arrivals, objectives, until_seconds=run.duration_seconds))
+
+
+def _undecided(search: Search, limit: Breakpoint | None, measured: Sequence[Measured]) -> bool:
+    """The search ended before its answer was known."""
+    if limit is None:
+        return next_rate([each.probe for each in measured], search) is not None
+    if search.required_rps is None:
+        return not limit.settled
+    return not limit.settled and limit.low_rps < search.required_rps <= (limit.high_rps or math.inf)
+
+
+def _found(
+    run: RecordedRun, search: Search, limit: Breakpoint | None, measured: Sequence[Measured]
+) -> tuple[Outcome, ...]:
+    """The rate as a limit of its own, and those of the highest probe that met them."""
+    if _undecided(search, limit, measured):
+        return ()
+    least, low = search.required_rps or search.least_rps, limit.low_rps if limit else 0.0
+    rate = Outcome(
+        objective="breakpoint",
+        metric="rate",
+        unit="/s",
+        limit=least,
+        observed=low,
+        missed=low < least,
+        requests=sum(cell.requests for cell in run.cells),
+        from_seconds=0.0,
+        to_seconds=run.duration_seconds,
+    )
+    best = max((each for each in measured if each.probe.met), key=lambda each: each.probe.rate_rps, default=None)
+    return (rate, *(best.outcomes if best else ()))
+
+
+def _searched(run: RecordedRun, limit: Breakpoint | None, measured: Sequence[Measured]) -> Iterator[Reason]:
+    search = run.plan.search
+    if search and run.ended == "completed" and _undecided(search, limit, measured):
+        known = limit.sentence() if limit else "no rate has met the objectives yet"
+        yield _invalid("breakpoint", f"the search ended after {run.duration_seconds:.0f} s: {known}; raise --run-time")
 
 
 def _invalid(rule: str, text: str, at: float | None = None) -> Reason:
@@ -134,7 +197,8 @@ def _saturated_at(cpu_percent: tuple[float, ...]) -> int | None:
 
 
 def _offered(run: RecordedRun) -> Iterator[Reason]:
-    if run.arrivals is None:
+    if run.arrivals is None or run.plan.search:
+        # A probe whose users were all busy is one that missed.
         return
     for phase in run.plan.phases:
         # Whole seconds that have passed: of a second that is cut off nobody knows what it would have held.

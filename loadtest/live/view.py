@@ -96,6 +96,11 @@ class Live:
     def extend(self, plan: Plan) -> None:
         self._plan, self._planned = plan, Planned(plan, self._shares)
 
+    @property
+    def unanswered(self) -> int:
+        """Arrivals and requests that were under way when their workers last reported."""
+        return sum(in_flight + waiting for in_flight, waiting in self._in_flight.values())
+
     def end(self, verdict: Verdict, *, at_seconds: float) -> None:
         """From now on the view is that of the end."""
         last = replace(

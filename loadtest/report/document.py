@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 
 from loadtest.recording.histogram import Histogram, JsonHistogram
 from loadtest.run import Cell, Ended, Model, Phase, PhaseName, RecordedRun, Target
+from loadtest.shapes.search import Breakpoint
 from loadtest.verdict import Verdict
 
 VERSION: Final = 1
@@ -108,6 +109,26 @@ class Generator:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProbeCounts:
+    """One rate that a search tried."""
+
+    rate_rps: float
+    met: bool
+    from_seconds: float
+    missed: tuple[str, ...]
+    """The limits that it missed, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """What a search for the breakpoint came to. `found` is None where no rate met the objectives."""
+
+    found: Breakpoint | None
+    required_rps: float | None
+    probes: tuple[ProbeCounts, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     version: int
     verdict: Judgement
@@ -125,6 +146,7 @@ class Document:
     arrivals: ArrivalCounts | None
     generators: tuple[Generator, ...]
     problems: tuple[str, ...]
+    breakpoint: Searched | None = None
 
 
 DOCUMENT: Final = TypeAdapter(Document)
@@ -173,6 +195,21 @@ def document(run: RecordedRun, verdict: Verdict) -> Document:
             for worker in run.workers
         ),
         problems=run.problems,
+        breakpoint=None
+        if run.plan.search is None
+        else Searched(
+            found=verdict.breakpoint,
+            required_rps=run.plan.search.required_rps,
+            probes=tuple(
+                ProbeCounts(
+                    rate_rps=each.probe.rate_rps,
+                    met=each.probe.met,
+                    from_seconds=each.phase.start_seconds,
+                    missed=tuple(outcome.sentence() for outcome in each.outcomes if outcome.missed),
+                )
+                for each in verdict.probes
+            ),
+        ),
     )
 
 

@@ -29,6 +29,16 @@ def summary(document: Document) -> str:
             for each in document.limits
         ]
         parts.append(table(("Objective", "Limit", "Observed", "", "Worst endpoint"), rows))
+    if searched := document.breakpoint:
+        parts.append(
+            table(
+                ("Probe", "Rate /s", "", "Missed"),
+                [
+                    (str(number), f"{each.rate_rps:.4g}", "met" if each.met else "missed", "; ".join(each.missed))
+                    for number, each in enumerate(searched.probes, start=1)
+                ],
+            )
+        )
     steady = [each for each in document.endpoints if each.phase == "steady"]
     if steady:
         measured = [

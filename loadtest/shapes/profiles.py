@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple
 
 from loadtest.autoscaling.steps import Step
+from loadtest.breakpoint import probe_phases
 from loadtest.run import Phase, PhaseName, Plan
+from loadtest.shapes.search import Search, pool
+from loadtest.slo.spec import Objectives
 
 Arrival = Literal["constant", "poisson", "closed"]
 
@@ -76,10 +79,6 @@ PROFILES: Final = {
         stretches=(Stretch("warm-up", "warm-up", 1 / 96, 0.5), Stretch("steady", "steady", 95 / 96, 1)),
     ),
 }
-
-USERS_SECONDS: Final = 10
-"""So many seconds' worth of arrivals can be under way at once before arrivals have to wait for a user."""
-USERS_AT_MOST: Final = 5000
 
 
 def named(
@@ -151,6 +150,41 @@ def stepped(steps: Sequence[Step], *, arrivals: Literal["constant", "poisson"], 
     return Plan(profile="autoscale", model="open", arrivals=arrivals, phases=tuple(phases), seed=seed)
 
 
-def pool(rate_rps: float) -> int:
-    """How many users serve arrivals of that rate."""
-    return min(max(math.ceil(rate_rps * USERS_SECONDS), 20), USERS_AT_MOST)
+SEARCH_FIRST_RPS: Final = 5.0
+REQUIRED_SHARE: Final = 0.25
+"""Of the rate that must be found, where the search for it begins."""
+RPS_PER_CORE: Final = 3000
+"""What a core can send; see docs/loadtest.md."""
+SEARCH_SECONDS: Final = 1800.0
+
+
+def searching(
+    objectives: Objectives,
+    *,
+    arrivals: Literal["constant", "poisson"],
+    required_rps: float | None,
+    seconds: float | None,
+    cores: int,
+    users: int | None,
+    seed: int,
+) -> Plan:
+    """The profile "breakpoint": a warm-up and the first probe; each probe decides on the next."""
+    first = required_rps * REQUIRED_SHARE if required_rps else SEARCH_FIRST_RPS
+    search = Search(
+        first_rps=first,
+        most_rps=float(RPS_PER_CORE * cores),
+        required_rps=required_rps,
+        seconds=seconds or SEARCH_SECONDS,
+        users_at_most=users,
+    )
+    warm_up = float(round(min(10.0, max(search.seconds / 60, 1))))
+    opening = Phase(
+        name="warm-up",
+        label="warm-up",
+        start_seconds=0,
+        end_seconds=warm_up,
+        offered_rps=first,
+        users=search.users(first),
+    )
+    plan = Plan(profile="breakpoint", model="open", arrivals=arrivals, phases=(opening,), seed=seed, search=search)
+    return replace(plan, phases=(opening, *probe_phases(1, first, plan, objectives, start=warm_up, users=0)))

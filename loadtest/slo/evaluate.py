@@ -9,7 +9,7 @@ from loadtest.recording.histogram import Histogram
 from loadtest.run import Cell, Phase, PhaseName, Plan
 from loadtest.slo.spec import Objective, Objectives
 
-AT_LEAST: Final = ("throughput", "apdex")
+AT_LEAST: Final = ("throughput", "apdex", "rate")
 """Metrics of which more is better."""
 
 

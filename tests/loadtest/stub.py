@@ -11,6 +11,9 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     status = 200
     delay_seconds = 0.0
+    seconds_each = 0.0
+    """One after another: the most that it answers is one in so long."""
+    turn = threading.Lock()
     healthy_answers = 0
     """So many answers are as they should be before the fault sets in: the preflight's."""
     body = json.dumps({"status": "ok"}).encode()
@@ -47,6 +50,9 @@ class Handler(BaseHTTPRequestHandler):
                 return
         if faulty and self.delay_seconds:
             time.sleep(self.delay_seconds)
+        if faulty and self.seconds_each:
+            with Handler.turn:
+                time.sleep(self.seconds_each)
         self.answer(self.status if faulty else 200, self.body if faulty else b'{"status": "ok"}')
 
     def answer(self, status: int, body: bytes) -> None:
@@ -67,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--delay-seconds", type=float, default=0.0)
+    parser.add_argument("--capacity-rps", type=float)
     parser.add_argument("--healthy-answers", type=int, default=1)
     parser.add_argument("--body", default='{"status": "ok"}')
     parser.add_argument("--token-seconds", type=float, default=0.0)
@@ -74,6 +81,7 @@ def main() -> None:
     Handler.token_seconds = options.token_seconds
     Handler.status, Handler.delay_seconds = options.status, options.delay_seconds
     Handler.healthy_answers, Handler.body = options.healthy_answers, options.body.encode()
+    Handler.seconds_each = 1 / options.capacity_rps if options.capacity_rps else 0.0
     server = Server(("127.0.0.1", 0), Handler)
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 from tests.conftest import ROOT
+from tests.loadtest.conftest import Run
 
 
 def test_help_has_a_group_for_the_load_test() -> None:
@@ -12,7 +14,16 @@ def test_help_has_a_group_for_the_load_test() -> None:
     assert "Portal load test:" in told
     for option in ("--slo", "--arrivals", "--rate", "--report-dir", "--production-host"):
         assert option in told
-    assert "{ramp,smoke,soak,spike,steady}" in told
+    assert "{breakpoint,ramp,smoke,soak,spike,steady}" in told
+
+
+def test_the_file_for_staging_is_one_that_locust_reads(locust: Callable[..., Run]) -> None:
+    """A host of --host wins over the file's, so nothing outside is asked."""
+    config = str(ROOT / "loadtest" / "staging.conf")
+    run = locust("--config", config, "--production-host", "127.0.0.1", "--processes", "1", host="http://127.0.0.1:9")
+    assert run.ended() == 3, run.output
+    assert run.report["profile"] == "steady"
+    assert "127.0.0.1 is production" in run.report["verdict"]["sentence"]
 
 
 def test_what_judges_loads_neither_locust_nor_what_must_not_come_before_it() -> None:
