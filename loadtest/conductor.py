@@ -78,7 +78,9 @@ class Conductor:
             except BadOptions as bad:
                 self.refuse([str(bad)])
                 return None
-            if problems := self._options.preflight(self._environment.host or ""):
+            if problems := self._options.preflight(
+                self._environment.host or "", self._plan, generators=self._generators()
+            ):
                 self.refuse(problems)
                 return None
             self._last_tick = self._wanted(self._plan.phases[0])
@@ -318,6 +320,10 @@ class Conductor:
         users = phase.users or 0
         own_rate = self._options.spawn_rate if self._known_plan().profile == "custom" else None
         return users, own_rate or min(max(users, 1), SPAWN_PER_SECOND)
+
+    def _generators(self) -> int:
+        runner = self._environment.runner
+        return len(runner.clients.ready) if isinstance(runner, MasterRunner) else 1
 
     def _shares(self) -> list[tuple[str, float]]:
         classes = self._environment.user_classes

@@ -10,6 +10,7 @@ from loadtest.autoscaling import session
 from loadtest.breakpoint import steady
 from loadtest.preflight import preflight
 from loadtest.run import Plan
+from loadtest.scenarios.visitor import TOKEN_VARIABLE
 from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 
@@ -203,9 +204,12 @@ class Options:
             seed=int(parsed.seed or 0),
         )
 
-    def preflight(self, host: str) -> list[str]:
+    def preflight(self, host: str, plan: Plan, *, generators: int) -> list[str]:
         return preflight(
             host,
+            plan=plan,
+            generators=generators,
+            token=os.environ.get(TOKEN_VARIABLE, ""),
             health_path=self.parsed.health_path,
             production=self.parsed.production_host,
             allowed=self.parsed.yes_load_production,

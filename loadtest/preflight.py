@@ -1,42 +1,113 @@
-"""Before anything is sent: is the target there, and may it be loaded at all."""
+"""Before anything is sent: is the target there and the right one, may it be loaded, and can this generator do it."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import urlsplit
 
 from gevent import sleep
-from geventhttpclient.useragent import UserAgent
+from geventhttpclient.useragent import BadStatusCode, UserAgent
+
+from loadtest.run import Plan
 
 READY_TRIES: Final = 3
 TIMEOUT_SECONDS: Final = 5.0
+HEALTH_PATH: Final = "/api/health"
+"""The portal's own, whose answer is known; of another path only the status is."""
+TOKEN_PATH: Final = "/api/catalog/entities/by-query?limit=1"
+RPS_PER_CORE: Final = 3000
+"""What one process, which has one core, can send; see docs/loadtest.md."""
 
 
-def preflight(host: str, *, health_path: str, production: Sequence[str], allowed: bool) -> list[str]:
-    """Why the run must not start; nothing if it may."""
+class Unfit(Exception):
+    """An answer that is not what it must be; its text says how."""
+
+
+def preflight(
+    host: str,
+    *,
+    plan: Plan,
+    generators: int,
+    health_path: str,
+    token: str,
+    production: Sequence[str],
+    allowed: bool,
+) -> list[str]:
+    """Why the run must not start, all reasons at once; nothing if it may.
+
+    `generators` are the processes that send; of a production host that may not be loaded nothing is asked.
+    """
+    problems = _too_fast(plan, generators)
     name = urlsplit(host).hostname
     if name is None:
-        return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com"]
+        return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com", *problems]
     guilty = next((pattern for pattern in production if fnmatchcase(name, pattern)), None)
     if guilty and not allowed:
-        return [f"{name} is production (--production-host {guilty}); to load it all the same: --yes-load-production"]
-    return _not_ready(host.rstrip("/") + health_path) if health_path else []
+        text = f"{name} is production (--production-host {guilty}); to load it all the same: --yes-load-production"
+        return [text, *problems]
+    unready = _not_ready(host.rstrip("/") + health_path) if health_path else []
+    # One that does not answer cannot say anything about a token.
+    return [*unready, *problems, *(_token_refused(host.rstrip("/"), token) if token and not unready else [])]
+
+
+def _too_fast(plan: Plan, generators: int) -> list[str]:
+    highest = max((phase.offered_rps or 0.0 for phase in plan.phases), default=0.0)
+    possible = RPS_PER_CORE * generators
+    if highest <= possible:
+        return []
+    needed = -(-int(highest) // RPS_PER_CORE)
+    return [
+        f"{highest:,.0f} arrivals/s are planned, and {generators} generators send {possible:,} at most "
+        f"({RPS_PER_CORE:,} a core): start {needed} (--processes, or --worker on other machines), or lower --rate"
+    ]
 
 
 def _not_ready(url: str) -> list[str]:
-    agent = UserAgent(max_retries=0, connection_timeout=TIMEOUT_SECONDS, network_timeout=TIMEOUT_SECONDS)
     seen = ""
     for attempt in range(READY_TRIES):
         if attempt:
             sleep(1)
         try:
-            # Raises for a status that is no success.
-            agent.urlopen(url)
+            body = _asked(url)
+            if urlsplit(url).path == HEALTH_PATH:
+                _is_the_portal(body)
+        except Unfit as unfit:
+            return [f"the target is not the portal: GET {url}: {unfit} (--host, or --health-path)"]
         except Exception as error:
             # Whatever it is, it is told: no name, no connection, no certificate, another status.
             seen = f"{type(error).__name__}: {error}"
         else:
             return []
-        finally:
-            agent.close()
     return [f"the target never got ready: GET {url}: {seen} (--health-path names what must answer)"]
+
+
+def _is_the_portal(body: bytes) -> None:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        raise Unfit(f"no JSON but {body[:40]!r}") from None
+    if not isinstance(told, dict) or not isinstance(told.get("status"), str):
+        raise Unfit(f"no health with a status but {body[:40]!r}")
+
+
+def _token_refused(host: str, token: str) -> list[str]:
+    url = host + TOKEN_PATH
+    try:
+        _asked(url, {"Authorization": f"Bearer {token}"})
+    except BadStatusCode as error:
+        if error.code in (401, 403):
+            return [f"PORTAL_TOKEN is refused: GET {url}: {error.code}; give a static token of this backend"]
+    except Exception as error:
+        return [f"PORTAL_TOKEN could not be tried: GET {url}: {type(error).__name__}: {error}"]
+    # Another status is no word about the token; the journeys will say more.
+    return []
+
+
+def _asked(url: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """Raises for a status that is no success."""
+    agent = UserAgent(max_retries=0, connection_timeout=TIMEOUT_SECONDS, network_timeout=TIMEOUT_SECONDS)
+    try:
+        return bytes(agent.urlopen(url, headers=dict(headers or {})).read())
+    finally:
+        agent.close()

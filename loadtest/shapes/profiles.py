@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from loadtest.autoscaling.steps import Step
 from loadtest.breakpoint import probe_phases
+from loadtest.preflight import RPS_PER_CORE
 from loadtest.run import Phase, PhaseName, Plan
 from loadtest.shapes.search import Search, pool
 from loadtest.slo.spec import Objectives
@@ -153,8 +154,6 @@ def stepped(steps: Sequence[Step], *, arrivals: Literal["constant", "poisson"], 
 SEARCH_FIRST_RPS: Final = 5.0
 REQUIRED_SHARE: Final = 0.25
 """Of the rate that must be found, where the search for it begins."""
-RPS_PER_CORE: Final = 3000
-"""What a core can send; see docs/loadtest.md."""
 SEARCH_SECONDS: Final = 1800.0
 
 

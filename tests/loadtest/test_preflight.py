@@ -1,0 +1,92 @@
+"""What stands against a run is said before it begins, all of it at once."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from loadtest.preflight import preflight
+from loadtest.shapes.profiles import named
+from tests.loadtest.conftest import Run, Target
+
+Serve = Callable[..., Target]
+Locust = Callable[..., Run]
+
+
+@pytest.fixture
+def portal() -> Iterator[str]:
+    """Knows one token."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.path == "/api/health" or self.headers.get("Authorization") == "Bearer good"
+            body = json.dumps({"status": "healthy"}).encode()
+            self.send_response(200 if known else 401)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def asked(host: str, *, token: str = "", rate: float = 20, generators: int = 1, path: str = "/api/health") -> list[str]:
+    return preflight(
+        host,
+        plan=named("steady", rate_rps=rate),
+        generators=generators,
+        health_path=path,
+        token=token,
+        production=["portal.example.com"],
+        allowed=False,
+    )
+
+
+def test_nothing_stands_against_a_portal_that_knows_the_token(portal: str) -> None:
+    assert asked(portal, token="good") == []
+
+
+def test_a_refused_token_is_named_with_its_status_and_never_shown(portal: str) -> None:
+    (problem,) = asked(portal, token="stale-secret")
+    assert "PORTAL_TOKEN is refused" in problem
+    assert "401" in problem
+    assert "stale-secret" not in problem
+
+
+def test_all_reasons_come_at_once(portal: str) -> None:
+    assert len(asked(portal, token="stale", rate=9000)) == 2
+
+
+def test_a_rate_that_the_generators_cannot_send_says_how_many_can() -> None:
+    (problem,) = asked("http://127.0.0.1:9", rate=9000, generators=2, path="")
+    assert "start 3" in problem
+    assert asked("http://127.0.0.1:9", rate=6000, generators=2, path="") == []
+
+
+def test_of_a_production_host_nothing_is_asked() -> None:
+    (problem,) = asked("https://portal.example.com")
+    assert "--yes-load-production" in problem
+
+
+@pytest.mark.parametrize("body", ["<html>Welcome to nginx</html>", "[]", '{"state": "up"}'])
+def test_another_service_that_answers_200_is_not_the_portal(serve: Serve, body: str) -> None:
+    (problem,) = asked(serve("--healthy-answers", "0", "--body", body).url)
+    assert "the target is not the portal" in problem
+
+
+def test_of_another_health_path_the_status_alone_counts(serve: Serve) -> None:
+    assert asked(serve("--healthy-answers", "0", "--body", "fine").url, path="/healthcheck") == []
+
+
+def test_a_run_against_another_service_is_refused_and_sends_nothing(serve: Serve, locust: Locust) -> None:
+    run = locust("--profile", "smoke", host=serve("--healthy-answers", "0", "--body", "<html>").url)
+    assert run.ended() == 3, run.output
+    assert "not the portal" in run.report["verdict"]["sentence"]
+    assert run.report["endpoints"] == []
