@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from loadtest.autoscaling import timeline
+from loadtest.autoscaling.elasticity import Gates
 from loadtest.autoscaling.findings import Budgets, Expectations
 from loadtest.autoscaling.planned import holds
 from loadtest.autoscaling.record import LINE, AutoscalingRecord, Sample
@@ -39,6 +40,19 @@ class PlannedStep(Part):
     hold_seconds: Annotated[float, Field(gt=0)]
 
 
+Percent = Annotated[float, Field(ge=0)] | None
+
+
+class Elasticity(Part):
+    """The most of each that is let through, in percent; see docs/loadtest.md."""
+
+    under_provisioning: Percent = None
+    over_provisioning: Percent = None
+    under_provisioned_time: Percent = None
+    over_provisioned_time: Percent = None
+    instability: Percent = None
+
+
 class Watched(Part):
     """The autoscaler, and the steps of load that it must follow: up from its resting count and back."""
 
@@ -49,7 +63,14 @@ class Watched(Part):
     rps_per_replica: Annotated[float, Field(gt=0)] | None = None
     time_scale: Annotated[float, Field(ge=1)] = 1
     """By what the autoscaler's windows and periods (the chart's `hpa.timeScale`) and the controller's are divided."""
+    elasticity: Elasticity = Elasticity()
     steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _elasticity_can_be_measured(self) -> Self:
+        if self.rps_per_replica is None and self.elasticity.model_dump(exclude_none=True):
+            raise ValueError("elasticity needs rps_per_replica: without it no demand is known, and no gate could fail")
+        return self
 
     def load_steps(self) -> tuple[Step, ...]:
         return tuple(Step(**step.model_dump()) for step in self.steps)
@@ -58,6 +79,7 @@ class Watched(Part):
         return Expectations(
             holds=holds(phases),
             rps_per_replica=self.rps_per_replica,
+            gates=Gates(**self.elasticity.model_dump()),
             budgets=Budgets().divided(self.time_scale),
             controller=Controller().divided(self.time_scale),
         )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.autoscaling.elasticity import Gates
 from loadtest.autoscaling.findings import Budgets
 from loadtest.autoscaling.session import BrokenAutoscaling, load
 from loadtest.autoscaling.spec import Controller
@@ -35,3 +36,13 @@ def test_a_chart_that_divides_times_is_held_to_shorter_ones_and_the_report_says_
 def test_a_scale_that_would_lengthen_times_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BrokenAutoscaling, match=r"time_scale: .*greater than or equal to 1"):
         load(written(tmp_path, ", time_scale: 0.5"))
+
+
+def test_gates_of_elasticity_come_from_the_file(tmp_path: Path) -> None:
+    watched = load(written(tmp_path, ", rps_per_replica: 80, elasticity: {under_provisioned_time: 20}"))
+    assert watched.expectations(()).gates == Gates(under_provisioned_time=20)
+
+
+def test_gates_that_could_never_fail_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BrokenAutoscaling, match="elasticity needs rps_per_replica"):
+        load(written(tmp_path, ", elasticity: {instability: 20}"))
