@@ -319,7 +319,7 @@ Asking.wait_time = think
 @pytest.mark.realtime
 def test_3_when_the_generator_measures_itself(serve: Serve, locust: Locust, locustfile: Callable[[str], Path]) -> None:
     """Locust itself only warns."""
-    run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "7s",
+    run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "10s",
                  "--stop-timeout", "1", host=serve().url, file=locustfile(BUSY))  # fmt: skip
     assert run.ended() == 3, run.output
     assert any("it measures itself" in reason for reason in run.reasons()), run.reasons()
