@@ -17,7 +17,9 @@ def test_keys_rotate_and_are_kept_where_data_is_protected(stack: StackOf, name: 
     keys = stack(name).all("aws_kms_key")
     shared = [key.address for key in keys if key.address.startswith("aws_kms_key.keys_")]
     copies = ("copies",) if name == "prod-aws" else ()
-    assert shared == [f"aws_kms_key.keys_{purpose}" for purpose in ("cluster", *copies, "data", "logs", "messages")]
+    edge = ("edge",) if name != "dev-aws" else ()
+    purposes = ("cluster", *copies, "data", *edge, "logs", "messages")
+    assert shared == [f"aws_kms_key.keys_{purpose}" for purpose in purposes]
     for key in keys:
         assert key["enable_key_rotation"] is True
         assert key["deletion_window_in_days"] == days
@@ -31,7 +33,7 @@ def test_each_key_lets_in_its_users_and_nobody_else(stack: StackOf) -> None:
     prod = stack("prod-aws")
     users = {
         purpose: set(re.findall(r'"Sid" = "(\w+)"', prod.one("aws_kms_key", f"keys_{purpose}")["policy"]))
-        for purpose in ("cluster", "copies", "data", "logs", "messages")
+        for purpose in ("cluster", "copies", "data", "edge", "logs", "messages")
     }
     # EKS uses the key of the cluster with grants that the account's IAM allows.
     assert users == {
@@ -39,6 +41,7 @@ def test_each_key_lets_in_its_users_and_nobody_else(stack: StackOf) -> None:
         "data": {"AccountAdministers", "UsedThroughService"},
         # Replication uses it with rights of the account's own roles.
         "copies": {"AccountAdministers"},
+        "edge": {"AccountAdministers", "LogsEncrypt", "AlarmsEncrypt"},
         "logs": {"AccountAdministers", "LogsEncrypt"},
         "messages": {"AccountAdministers", "AlarmsEncrypt"},
     }
@@ -58,6 +61,7 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
         "aws_sns_topic",
         "aws_sqs_queue",
     }
+    assert users["aws_kms_key.keys_edge"] == {"aws_cloudwatch_log_group", "aws_sns_topic"}
     assert users["aws_kms_key.keys_copies"] == {
         "aws_db_instance_automated_backups_replication",
         "aws_iam_role_policy",
@@ -75,6 +79,15 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
         "aws_launch_template",
         "kubernetes_storage_class_v1",
     }
+
+
+@pytest.mark.parametrize("name", ["dev-aws", "staging-aws", "prod-aws"])
+def test_a_log_group_and_a_topic_have_a_key_of_their_own_region(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    for resource in (*synthesized.all("aws_cloudwatch_log_group"), *synthesized.all("aws_sns_topic")):
+        (key,) = [synthesized.resources[a] for a in synthesized.references(resource) if a.startswith("aws_kms_key.")]
+        home = "eu-west-1"
+        assert (key.get("region") or home) == (resource.get("region") or home), resource.address
 
 
 def test_a_use_through_a_service_is_bound_to_service_and_account() -> None:

@@ -7,6 +7,7 @@ from portal.spec.loader import Environments
 from tests.aws.policies import statements
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import namespaces, placed
+from tests.synthesized import Resource, SynthesizedStack
 
 STACKS = ("dev-aws", "staging-aws", "prod-aws")
 each_stack = pytest.mark.parametrize("name", STACKS)
@@ -18,27 +19,53 @@ CLUSTER_GROUP = "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_
 def test_it_is_inside_the_network_and_nothing_of_it_is_open_to_everybody(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     assert synthesized.one("aws_lb")["internal"] is True
+    # Nothing else of an environment may face the internet.
+    assert len(synthesized.all("aws_lb")) == 1
+    for group in synthesized.all("aws_security_group"):
+        assert group.get("ingress") is None, f"{group.address} has rules that this test does not see"
     for rule in synthesized.all("aws_vpc_security_group_ingress_rule"):
         assert not str(rule.get("cidr_ipv4")).endswith("/0"), rule.address
+        assert not str(rule.get("cidr_ipv6")).endswith("/0"), rule.address
 
 
 @each_stack
-def test_it_reaches_the_gateways_ports_and_pods_admit_it_there_alone(
-    stack: StackOf, environments: Environments, name: str
-) -> None:
+def test_it_reaches_the_gateways_ports_and_pods_admit_it_there_alone(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     group = synthesized.one("aws_security_group", "load-balancer_group")
     out = synthesized.referring_to(group, "aws_vpc_security_group_egress_rule")
     assert {(r["from_port"], r["to_port"]) for r in out} == {(8443, 8443), (15021, 15021)}
-    ingress = synthesized.referring_to(group, "aws_vpc_security_group_ingress_rule")
-    at_pods = [r for r in ingress if r["security_group_id"] != f"${{{group.address}.id}}"]
+    at_pods = [rule for rule in admitting(synthesized, group) if rule not in admitted_by(synthesized, group)]
     assert {(r["from_port"], r["to_port"]) for r in at_pods} == {(8443, 8443), (15021, 15021)}
     for rule in at_pods:
         assert rule["referenced_security_group_id"] == f"${{{group.address}.id}}"
         assert "aws_eks_cluster.cluster" in synthesized.references(rule)
-    at_balancer = {(r["from_port"], r["cidr_ipv4"]) for r in ingress if r not in at_pods}
-    network = str(environments.tiers[name.partition("-")[0]].clouds.aws.network.cidr)
-    assert at_balancer == {(80, network), (443, network)}
+
+
+def admitting(stack: SynthesizedStack, group: Resource) -> list[Resource]:
+    """Rules that have to do with a group: its own, and those of others that name it."""
+    return stack.referring_to(group, "aws_vpc_security_group_ingress_rule")
+
+
+def admitted_by(stack: SynthesizedStack, group: Resource) -> list[Resource]:
+    return [rule for rule in admitting(stack, group) if rule["security_group_id"] == f"${{{group.address}.id}}"]
+
+
+@pytest.mark.parametrize("name", ["staging-aws", "prod-aws"])
+def test_behind_the_edge_it_admits_cloudfronts_servers_alone(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    (servers,) = [d for d in synthesized.data_sources.values() if d.type == "aws_ec2_managed_prefix_list"]
+    assert servers["name"] == "com.amazonaws.global.cloudfront.origin-facing"
+    (rule,) = admitted_by(synthesized, synthesized.one("aws_security_group", "load-balancer_group"))
+    assert rule["prefix_list_id"] == f"${{{servers.address}.id}}"
+    # The list counts as 55 rules, and 60 fit: a second port would be refused.
+    assert (rule["from_port"], rule["to_port"]) == (443, 443)
+
+
+def test_without_an_edge_it_admits_the_network_it_is_in(stack: StackOf, environments: Environments) -> None:
+    dev = stack("dev-aws")
+    network = str(environments.tiers["dev"].clouds.aws.network.cidr)
+    rules = admitted_by(dev, dev.one("aws_security_group", "load-balancer_group"))
+    assert {(rule["from_port"], rule["cidr_ipv4"]) for rule in rules} == {(80, network), (443, network)}
 
 
 @each_stack
@@ -85,7 +112,8 @@ def test_the_certificate_is_proved_in_the_zone_of_the_portals_name(
     domain = environments.tiers[name.partition("-")[0]].portal.domain
     (zone,) = (z for z in synthesized.data_sources.values() if z.type == "aws_route53_zone")
     assert (zone["name"], zone["private_zone"]) == (domain, False)
-    assert synthesized.one("aws_acm_certificate")["domain_name"] == domain
+    for certificate in synthesized.all("aws_acm_certificate"):
+        assert certificate["domain_name"] == domain
     for record in synthesized.all("aws_route53_record"):
         assert zone.address in synthesized.references(record)
     https = synthesized.one("aws_lb_listener", "load-balancer_https")

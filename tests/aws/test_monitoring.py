@@ -12,10 +12,12 @@ TIERS = ("dev-aws", "staging-aws", "prod-aws")
 @pytest.mark.parametrize("name", TIERS)
 def test_every_alarm_rings_and_says_what_it_means(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    topic = synthesized.one("aws_sns_topic")
-    assert "aws_kms_key.keys_messages" in synthesized.references(topic)
+    topics = {topic.get("region"): topic for topic in synthesized.all("aws_sns_topic")}
+    assert "aws_kms_key.keys_messages" in synthesized.references(topics[None])
     for alarm in synthesized.all("aws_cloudwatch_metric_alarm"):
-        assert topic.address in synthesized.references(alarm), alarm.address
+        # An alarm rings only where it is, and it is where its metric is.
+        assert topics[alarm.get("region")].address in synthesized.references(alarm), alarm.address
+        assert alarm["alarm_actions"] == alarm["ok_actions"] != []
         assert len(alarm["alarm_description"]) > 20
 
 
@@ -26,6 +28,8 @@ WATCHED = {
     "aws_nat_gateway": ("NatGatewayId", None),
     "aws_sqs_queue": ("QueueName", None),
     "aws_lb": ("LoadBalancer", None),
+    "aws_cloudfront_distribution": ("DistributionId", None),
+    "aws_route53_health_check": ("HealthCheckId", None),
 }
 
 

@@ -152,3 +152,16 @@ def test_no_key_password_or_token_of_ci_exists_anywhere(stack: StackOf) -> None:
         types = {resource.type for resource in stack(name).resources.values()}
         assert not {"aws_iam_user", "aws_iam_access_key", "aws_iam_user_login_profile"} & types
         assert "AKIA" not in json.dumps(stack(name).document)
+
+
+def test_only_amazons_authority_may_certify_an_environments_name(
+    shared: SynthesizedStack, environments: Environments
+) -> None:
+    records = [record for record in shared.all("aws_route53_record") if record["type"] == "CAA"]
+    assert {record["name"] for record in records} == {tier.portal.domain for tier in environments.tiers.values()}
+    for record in records:
+        (zone,) = [shared.resources[a] for a in shared.references(record) if a.startswith("aws_route53_zone.")]
+        assert zone["name"] == record["name"]
+        issuers = {value.split('"')[1] for value in record["records"] if value.startswith("0 issue ")}
+        assert issuers == {"amazon.com", "amazonaws.com", "amazontrust.com", "awstrust.com"}
+        assert '0 issuewild ";"' in record["records"]

@@ -49,7 +49,8 @@ class Key(Construct):
 
 class Keys(Construct):
     """The keys of one environment: `cluster` (Kubernetes secrets), `data` (volumes and stores), `logs`, `messages`
-    (alarms and dead letters), and `copies` (what lies in the second region, where there is one)."""
+    (alarms and dead letters), `copies` (what lies in the second region, where there is one), and `edge` (logs and
+    alarms of what can have them in `edge_region` only, where there is such a thing)."""
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class Keys(Construct):
         account: str,
         region: str,
         second_region: str | None,
+        edge_region: str | None,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -93,6 +95,22 @@ class Keys(Construct):
                 region=second_region,
             )
             if second_region
+            else None
+        )
+        self.edge = (
+            Key(
+                self,
+                "edge",
+                name=naming.name(Kind.AWS_NAME, "edge"),
+                statements=[
+                    administered_by_account(account),
+                    used_by_logs(account=account, region=edge_region),
+                    used_by_alarms(account=account),
+                ],
+                protected=protected,
+                region=edge_region,
+            )
+            if edge_region
             else None
         )
 

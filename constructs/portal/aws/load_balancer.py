@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from cdktf_cdktf_provider_aws.acm_certificate import AcmCertificate
-from cdktf_cdktf_provider_aws.acm_certificate_validation import AcmCertificateValidation
+from cdktf_cdktf_provider_aws.data_aws_ec2_managed_prefix_list import DataAwsEc2ManagedPrefixList
 from cdktf_cdktf_provider_aws.data_aws_route53_zone import DataAwsRoute53Zone
 from cdktf_cdktf_provider_aws.lb import Lb, LbAccessLogs
 from cdktf_cdktf_provider_aws.lb_listener import (
@@ -18,6 +17,7 @@ from cdktf_cdktf_provider_aws.vpc_security_group_egress_rule import VpcSecurityG
 from cdktf_cdktf_provider_aws.vpc_security_group_ingress_rule import VpcSecurityGroupIngressRule
 from constructs import Construct
 
+from portal.aws.certificates import proved_certificate, requested_certificate
 from portal.aws.cluster import Cluster
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.monitoring import of_load_balancer
@@ -31,8 +31,8 @@ from portal.spec.clouds import Aws
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.3, and 1.2 with forward secrecy. Source: Elastic Load Balancing, "Security policies"."""
 
-TRUSTED_PROXIES = 1
-"""The load balancer alone appends to X-Forwarded-For."""
+EDGE_SERVERS = "com.amazonaws.global.cloudfront.origin-facing"
+"""AWS's list of the addresses from which CloudFront asks. In a group it counts as 55 rules of the 60 that fit."""
 
 DEREGISTRATION_SECONDS = 30
 """How long a pod that leaves still finishes what it has: less than the gateway's grace period."""
@@ -42,7 +42,8 @@ class LoadBalancer(Construct):
     """An Application Load Balancer inside the VPC, with a public certificate for the portal's name.
 
     TLS ends here and begins again towards the gateway. Pods are targets by address, joined by a TargetGroupBinding; who
-    may reach them is said here and not by the controller. Reached from the VPC and from networks that are routed to it.
+    may reach them is said here and not by the controller. `behind_edge`: reached by CloudFront alone; else from the VPC
+    and from networks that are routed to it, under the portal's own name.
 
     Source: guide, "AWS Architecture", Networking; Elastic Load Balancing, "Application Load Balancers".
     """
@@ -58,10 +59,15 @@ class LoadBalancer(Construct):
         cloud: Aws,
         domain: str,
         log: LogBucket | None,
+        behind_edge: bool,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
-        group = self._security_group(naming, network, cluster, cloud)
+        group = self._security_group(naming, network, cluster)
+        if behind_edge:
+            self._admit_edge(group)
+        else:
+            self._admit_network(group, cloud)
         balancer = Lb(
             self,
             "Default",
@@ -99,7 +105,19 @@ class LoadBalancer(Construct):
             ),
         )
         zone = DataAwsRoute53Zone(self, "zone", name=domain, private_zone=False)
-        certificate = self._certificate(zone, domain)
+        certificate = requested_certificate(self, domain=domain)
+        # One name, so one option; the provider hands out a set.
+        proof = certificate.domain_validation_options.get(0)
+        proved = Route53Record(
+            self,
+            "certificate-proof",
+            zone_id=zone.zone_id,
+            name=proof.resource_record_name,
+            type=proof.resource_record_type,
+            records=[proof.resource_record_value],
+            ttl=300,
+            allow_overwrite=True,
+        )
         https = LbListener(
             self,
             "https",
@@ -107,7 +125,8 @@ class LoadBalancer(Construct):
             port=443,
             protocol="HTTPS",
             ssl_policy=TLS_POLICY,
-            certificate_arn=certificate.certificate_arn,
+            # Also what CloudFront wants to see: it asks for the portal under the portal's name.
+            certificate_arn=proved_certificate(self, certificate=certificate, proof=proved.fqdn),
             default_action=[LbListenerDefaultAction(type="forward", target_group_arn=target.arn)],
         )
         LbListener(
@@ -123,27 +142,33 @@ class LoadBalancer(Construct):
                 )
             ],
         )
-        Route53Record(
-            self,
-            "name",
-            zone_id=zone.zone_id,
-            name=domain,
-            type="A",
-            alias=Route53RecordAlias(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True),
-        )
+        if not behind_edge:
+            Route53Record(
+                self,
+                "name",
+                zone_id=zone.zone_id,
+                name=domain,
+                type="A",
+                alias=Route53RecordAlias(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True),
+            )
+        self.arn: str = balancer.arn
+        self.dns_name: str = balancer.dns_name
+        self.zone_id: str = zone.zone_id
+        self.certificate_proof: str = proved.fqdn
         self.target_group_arn: str = target.arn
         self.alarms = of_load_balancer(balancer.arn_suffix)
         self.ingress = contract.Ingress(
             client_cidrs=network.node_cidrs,
-            trusted_proxies=TRUSTED_PROXIES,
+            # Each appends the address that it was asked from to X-Forwarded-For: CloudFront, and the load balancer.
+            trusted_proxies=2 if behind_edge else 1,
             target_group=target.arn,
             # A pod counts as ready only when the load balancer sends to it, so that a rollout loses no request.
             namespace_labels={"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"},
             ready=(https,),
         )
 
-    def _security_group(self, naming: Naming, network: Network, cluster: Cluster, cloud: Aws) -> SecurityGroup:
-        """From the VPC to 443 and 80; from here to the gateway's two ports; and the same at the pods' own group."""
+    def _security_group(self, naming: Naming, network: Network, cluster: Cluster) -> SecurityGroup:
+        """From here to the gateway's two ports, and the same at the pods' own group; who gets in here is said apart."""
         group = SecurityGroup(
             self,
             "group",
@@ -151,17 +176,6 @@ class LoadBalancer(Construct):
             description="Load balancer of the portal",
             vpc_id=network.vpc_id,
         )
-        for port in (80, 443):
-            VpcSecurityGroupIngressRule(
-                self,
-                f"from-network-{port}",
-                security_group_id=group.id,
-                description="From the VPC",
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                cidr_ipv4=str(cloud.network.cidr),
-            )
         for port in (GATEWAY_PORT, HEALTH_PORT):
             VpcSecurityGroupEgressRule(
                 self,
@@ -185,30 +199,34 @@ class LoadBalancer(Construct):
             )
         return group
 
-    def _certificate(self, zone: DataAwsRoute53Zone, domain: str) -> AcmCertificateValidation:
-        """Proved by a record in the portal's own zone, which the public zone has to delegate by then."""
-        certificate = AcmCertificate(
+    def _admit_network(self, group: SecurityGroup, cloud: Aws) -> None:
+        for port in (80, 443):
+            VpcSecurityGroupIngressRule(
+                self,
+                f"from-network-{port}",
+                security_group_id=group.id,
+                description="From the VPC",
+                ip_protocol="tcp",
+                from_port=port,
+                to_port=port,
+                cidr_ipv4=str(cloud.network.cidr),
+            )
+
+    def _admit_edge(self, group: SecurityGroup) -> None:
+        """On one port: the list does not fit twice. Who comes plainly was sent to HTTPS at the edge.
+
+        Source: CloudFront developer guide, "Restrict access with VPC origins".
+        """
+        servers = DataAwsEc2ManagedPrefixList(self, "edge-servers", name=EDGE_SERVERS)
+        VpcSecurityGroupIngressRule(
             self,
-            "certificate",
-            domain_name=domain,
-            validation_method="DNS",
-            key_algorithm="EC_prime256v1",
-            lifecycle={"create_before_destroy": True},
-        )
-        # One name, so one option; the provider hands out a set.
-        proof = certificate.domain_validation_options.get(0)
-        record = Route53Record(
-            self,
-            "certificate-proof",
-            zone_id=zone.zone_id,
-            name=proof.resource_record_name,
-            type=proof.resource_record_type,
-            records=[proof.resource_record_value],
-            ttl=300,
-            allow_overwrite=True,
-        )
-        return AcmCertificateValidation(
-            self, "certificate-proved", certificate_arn=certificate.arn, validation_record_fqdns=[record.fqdn]
+            "from-edge",
+            security_group_id=group.id,
+            description="From CloudFront",
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            prefix_list_id=servers.id,
         )
 
 

@@ -1,17 +1,74 @@
 """CloudWatch log groups."""
 
+from typing import Any
+
+from cdktf import Fn
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from cdktf_cdktf_provider_aws.cloudwatch_log_resource_policy import CloudwatchLogResourcePolicy
 from constructs import Construct
 
 from portal.aws.keys import Key
 
 
 class LogGroup(Construct):
-    """A log group that exists before its writer, so that the writer does not make one unencrypted and for ever."""
+    """A log group that exists before its writer, so that the writer does not make one unencrypted and for ever.
 
-    def __init__(self, scope: Construct, id: str, *, name: str, key: Key, retention_days: int) -> None:
+    `region`: another than the stack's own.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, name: str, key: Key, retention_days: int, region: str | None = None
+    ) -> None:
         super().__init__(scope, id)
         self.resource = CloudwatchLogGroup(
-            self, "Default", name=name, kms_key_id=key.arn, retention_in_days=retention_days
+            self, "Default", region=region, name=name, kms_key_id=key.arn, retention_in_days=retention_days
         )
         self.arn: str = self.resource.arn
+
+
+class DeliveredLogs(Construct):
+    """A log group into which services of AWS deliver, with the policy that lets them.
+
+    Without it they would make one of their own, behind Terraform's back. `ready`: they may.
+
+    Source: CloudWatch Logs user guide, "Enable logging from AWS services", Logs sent to CloudWatch Logs.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        name: str,
+        key: Key,
+        retention_days: int,
+        account: str,
+        region: str,
+    ) -> None:
+        super().__init__(scope, id)
+        group = LogGroup(self, "Default", name=name, key=key, retention_days=retention_days, region=region)
+        self.arn = group.arn
+        self.ready = CloudwatchLogResourcePolicy(
+            self,
+            "from-services",
+            region=region,
+            policy_name=name,
+            policy_document=Fn.jsonencode(
+                {"Version": "2012-10-17", "Statement": [may_deliver(group.arn, account=account, region=region)]}
+            ),
+        )
+
+
+def may_deliver(group_arn: str, *, account: str, region: str) -> dict[str, Any]:
+    """Lets AWS's delivery of logs write into a group, for resources of this account alone."""
+    return {
+        "Sid": "ServicesDeliver",
+        "Effect": "Allow",
+        "Principal": {"Service": "delivery.logs.amazonaws.com"},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"{group_arn}:log-stream:*",
+        "Condition": {
+            "StringEquals": {"aws:SourceAccount": account},
+            "ArnLike": {"aws:SourceArn": f"arn:aws:logs:{region}:{account}:*"},
+        },
+    }

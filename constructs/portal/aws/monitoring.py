@@ -38,24 +38,39 @@ class Alarm:
 class Alarms(Construct):
     """The topic to which people subscribe, and one alarm for each of `alarms`.
 
+    `region`: another than the stack's own. An alarm lives where its metric does, and rings only there.
+
     Source: guide, "AWS Architecture"; CloudWatch user guide, "Best practice alarm recommendations for AWS services".
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, naming: Naming, account: str, key: Key, alarms: Sequence[Alarm]
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        account: str,
+        key: Key,
+        alarms: Sequence[Alarm],
+        topic: str = "alarms",
+        region: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        topic = SnsTopic(self, "Default", name=naming.name(Kind.AWS_NAME, "alarms"), kms_master_key_id=key.arn)
+        bell = SnsTopic(
+            self, "Default", name=naming.name(Kind.AWS_NAME, topic), kms_master_key_id=key.arn, region=region
+        )
         SnsTopicPolicy(
             self,
             "from-alarms",
-            arn=topic.arn,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [may_publish(topic.arn, account)]}),
+            region=region,
+            arn=bell.arn,
+            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [may_publish(bell.arn, account)]}),
         )
         for alarm in alarms:
             CloudwatchMetricAlarm(
                 self,
                 alarm.name,
+                region=region,
                 alarm_name=naming.name(Kind.AWS_NAME, alarm.name),
                 alarm_description=alarm.meaning,
                 namespace=alarm.namespace,
@@ -67,8 +82,8 @@ class Alarms(Construct):
                 comparison_operator="LessThanOrEqualToThreshold" if alarm.below else "GreaterThanOrEqualToThreshold",
                 threshold=alarm.threshold,
                 treat_missing_data=alarm.missing,
-                alarm_actions=[topic.arn],
-                ok_actions=[topic.arn],
+                alarm_actions=[bell.arn],
+                ok_actions=[bell.arn],
             )
 
 
@@ -203,6 +218,35 @@ def of_load_balancer(name: str) -> list[Alarm]:
             **common,
         ),
     ]
+
+
+def of_distribution(id: str) -> Alarm:
+    """A distribution whose visitors see errors."""
+    return Alarm(
+        name="edge-errors",
+        namespace="AWS/CloudFront",
+        metric="5xxErrorRate",
+        dimensions={"DistributionId": id, "Region": "Global"},
+        threshold=5,
+        missing="notBreaching",
+        meaning="One of twenty requests ends in an error at the edge; the load balancer's alarms say whose it is.",
+    )
+
+
+def of_reachability(health_check_id: str) -> Alarm:
+    """A name that does not answer to those who ask from outside; also when nobody asks any more."""
+    return Alarm(
+        name="portal-unreachable",
+        namespace="AWS/Route53",
+        metric="HealthCheckStatus",
+        dimensions={"HealthCheckId": health_check_id},
+        statistic="Minimum",
+        below=True,
+        threshold=0,
+        periods=1,
+        missing="breaching",
+        meaning="The portal does not answer at its public name. If nothing else rings, look at the edge and the name.",
+    )
 
 
 def of_nat(id: str, gateway_id: str) -> Alarm:

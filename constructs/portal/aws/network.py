@@ -28,7 +28,7 @@ class Network(Construct):
     """Subnets in three zones: public ones for load balancers and NAT, private ones for nodes, pods and data.
 
     Pods have a range of their own, so that they cannot use up the nodes' addresses. Data subnets have no way to the
-    internet. `egress`: what nodes need before they can pull an image.
+    internet. `egress`: what nodes need before they can pull an image. `internet`: the VPC is joined to it.
 
     Source: guide, "AWS Architecture", VPC; EKS user guide, "Custom networking".
     """
@@ -74,6 +74,7 @@ class Network(Construct):
         self.pod_subnet_ids: dict[str, str] = {}
         self.data_subnet_ids: dict[str, str] = {}
         self.data_cidrs = tuple(str(ranges[zone].data) for zone in cloud.zones)
+        self.internet: ITerraformDependable = to_internet
         self.egress: list[ITerraformDependable] = [to_internet]
         self.nat_ids: dict[str, str] = {}
         nat: NatGateway | None = None

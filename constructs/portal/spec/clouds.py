@@ -95,6 +95,19 @@ class AwsFunctions(Spec):
     )
 
 
+class AwsEdge(Spec):
+    """CloudFront and the firewalls around it."""
+
+    price_class: Literal["PriceClass_100", "PriceClass_200", "PriceClass_All"] = Field(
+        description="How many of CloudFront's places answer: North America and Europe, most, all."
+    )
+    requests_per_address: int = Field(
+        ge=10,
+        le=2_000_000_000,
+        description="Of one client address in five minutes; beyond it is refused. An office may have one address.",
+    )
+
+
 class AwsNodes(Spec):
     """The EC2 side of a node group."""
 
@@ -119,6 +132,10 @@ class Aws(Cloud):
     cluster: AwsCluster
     data: AwsData
     functions: AwsFunctions
+    edge: AwsEdge | None = Field(
+        description="What stands between the internet and the load balancer; null: nothing, and only networks that are "
+        "routed to the VPC reach the portal."
+    )
     nodes: dict[NodeGroupName, AwsNodes]
 
 

@@ -218,6 +218,12 @@ def managed_stores_exist(environment: Environment) -> Iterator[Problem]:
                 yield Problem(path=("clouds", name, "placement"), value=None, rule=rule, show_value=False)
 
 
+def aws_edge_has_a_gateway(environment: Environment) -> Iterator[Problem]:
+    if environment.clouds.aws.edge and not environment.mesh:
+        rule = "must be null where mesh is false: without the gateway there is nothing that it could lead to"
+        yield Problem(path=("clouds", "aws", "edge"), value=None, rule=rule, show_value=False)
+
+
 def aws_copies_go_elsewhere(environment: Environment) -> Iterator[Problem]:
     aws = environment.clouds.aws
     if aws.data.second_region == aws.region:
@@ -328,6 +334,7 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     managed_databases_are_known_by_their_authority,
     managed_caches_survive_a_node,
     aws_copies_go_elsewhere,
+    aws_edge_has_a_gateway,
 )
 
 

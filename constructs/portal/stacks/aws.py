@@ -7,7 +7,9 @@ from portal import backends
 from portal.aws import monitoring, storage
 from portal.aws.backups import Backups
 from portal.aws.boundary import bound
+from portal.aws.certificates import EDGE_REGION
 from portal.aws.cluster import Cluster
+from portal.aws.edge import Edge
 from portal.aws.files import SharedFiles
 from portal.aws.functions import Functions
 from portal.aws.keys import Keys
@@ -52,6 +54,7 @@ class AwsEnvironment(PortalStack):
             account=cloud.account,
             region=cloud.region,
             second_region=cloud.data.second_region,
+            edge_region=EDGE_REGION if cloud.edge else None,
             protected=environment.protected,
         )
         network = Network(
@@ -169,6 +172,7 @@ class AwsEnvironment(PortalStack):
                 cloud=cloud,
                 domain=environment.portal.domain,
                 log=log,
+                behind_edge=cloud.edge is not None,
                 protected=environment.protected,
             )
             target_controller = TargetController(
@@ -181,6 +185,19 @@ class AwsEnvironment(PortalStack):
                 target_group_arn=balancer.target_group_arn,
                 user=load_balancing.SERVICE_ACCOUNT,
             ).contract
+            if cloud.edge and keys.edge:
+                Edge(
+                    self,
+                    "edge",
+                    naming=naming,
+                    cloud=cloud,
+                    spec=cloud.edge,
+                    domain=environment.portal.domain,
+                    network=network,
+                    balancer=balancer,
+                    keys=keys,
+                    key=keys.edge,
+                )
         Alarms(
             self,
             "alarms",
