@@ -65,4 +65,5 @@ def test_every_arn_that_one_resource_takes_from_another_is_mocked_as_one(name: s
     }
     assert computed
     for type, attribute in computed:
-        assert re.fullmatch(r"arn:aws:(s3:::|[a-z0-9-]+:[a-z0-9-]*:\d{12}:).+", mocks[type][attribute]), (type, attribute)
+        arn = mocks[type][attribute]
+        assert re.fullmatch(r"arn:aws:(s3:::|[a-z0-9-]+:[a-z0-9-]*:\d{12}:).+", arn), (type, attribute)
