@@ -58,7 +58,7 @@ def test_it_asks_for_the_portal_by_the_name_that_the_load_balancers_certificate_
     for behavior in behaviors(synthesized):
         policy = behavior["origin_request_policy_id"]
         if policy != ALL_OF_VIEWER:
-            headers = synthesized.resources[address_of(policy)]["headers_config"]
+            headers = synthesized.resources[address_of(str(policy))]["headers_config"]
             assert headers == {"header_behavior": "whitelist", "headers": {"items": ["Host"]}}
 
 
