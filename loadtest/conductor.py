@@ -25,10 +25,11 @@ from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
 from loadtest.options import BadOptions, Options
 from loadtest.recording.collector import Collector
 from loadtest.report.files import write_all
-from loadtest.run import STAND_INS_VARIABLE, Arrivals, Ended, Phase, Plan, RecordedRun, Target
+from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun, Target
 from loadtest.shapes.profiles import custom
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
+from loadtest.variables import STAND_INS_VARIABLE
 from loadtest.verdict import Targets, Verdict, judge
 
 ATTRIBUTE_CONDUCTOR: Final = "portal_conductor"

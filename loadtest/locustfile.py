@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import loadtest.plugin  # noqa: F401
 from loadtest.scenarios.journeys import journeys
 from loadtest.scenarios.pace import BadJourneys, load
-from loadtest.scenarios.visitor import TOKEN_VARIABLE
 from loadtest.shapes.shape import PlannedShape  # noqa: F401
+from loadtest.variables import TOKEN_VARIABLE
 
 with_token = bool(os.environ.get(TOKEN_VARIABLE))
 if not with_token:

@@ -10,9 +10,9 @@ from loadtest.autoscaling import session
 from loadtest.breakpoint import steady
 from loadtest.preflight import preflight
 from loadtest.run import Plan
-from loadtest.scenarios.visitor import TOKEN_VARIABLE
 from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
+from loadtest.variables import TOKEN_VARIABLE
 
 
 class BadOptions(ValueError):

@@ -16,8 +16,6 @@ from loadtest.recording.histogram import Histogram, JsonHistogram
 from loadtest.shapes.search import Search
 
 VERSION: Final = 1
-STAND_INS_VARIABLE: Final = "PORTAL_STAND_INS"
-"""By which whoever starts a target says what of it is not the real thing, one a line."""
 
 PhaseName = Literal["warm-up", "ramp", "transient", "steady", "cool-down"]
 Model = Literal["open", "closed"]

@@ -1,6 +1,7 @@
 """Fixtures for all tests. Each stack is synthesized once a session, when the first test asks for it."""
 
 import os
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,12 @@ def stack(environments: Environments, versions: Versions, tmp_path_factory: pyte
         return SynthesizedStack(outdir / "stacks" / name / "cdk.tf.json")
 
     return synthesize
+
+
+def pytest_collection_finish() -> None:
+    """Locust changes threads, sockets and locks of the process that imports it; here that ends in a deadlock."""
+    if "locust" in sys.modules:
+        raise pytest.UsageError("a test imports locust into pytest's own process; run it in one of its own")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,8 +11,8 @@ from locust.contrib.fasthttp import RestResponseContextManager
 from loadtest.maker import maker_of
 from loadtest.scenarios.feeders import Feeder
 from loadtest.users import PortalUser
+from loadtest.variables import TOKEN_VARIABLE
 
-TOKEN_VARIABLE: Final = "PORTAL_TOKEN"
 REFRESH_AT: Final = 0.8
 """Of a token's life: late enough not to be load of its own, early enough for a slow answer."""
 KNOWN_ENTITIES: Final = 500

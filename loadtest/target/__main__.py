@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtest.run import STAND_INS_VARIABLE
 from loadtest.target.embedded import STAND_INS, Target, TargetFailed, TargetMissing, running
+from loadtest.variables import STAND_INS_VARIABLE
 from tools.cluster.processes import die_with_parent
 
 COMMAND_ENDS_SECONDS = 60.0

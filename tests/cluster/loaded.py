@@ -23,7 +23,7 @@ from loadtest.autoscaling.findings import Hold
 from loadtest.autoscaling.replay import Pod
 from loadtest.autoscaling.steps import Calibration
 from loadtest.report.document import DOCUMENT, Document
-from loadtest.run import STAND_INS_VARIABLE
+from loadtest.variables import STAND_INS_VARIABLE
 from tests.cluster.scenes import CPU_MILLI, NAME, Scene, Stage
 from tools.cluster.controlplane import ROOT, ControlPlane
 
