@@ -4,12 +4,23 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
 
 from portal import bindings
 
+
+class NoLocust(MetaPathFinder):
+    """Locust changes threads, sockets and locks of the process that imports it; in pytest's that is a deadlock."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "locust":
+            raise ImportError("a test imports locust into pytest's own process; run it in one of its own")
+
+
+sys.meta_path.insert(0, NoLocust())
 bindings.install()
 
 from cdktf import App  # noqa: E402  (bindings come before cdktf)
@@ -48,12 +59,6 @@ def stack(environments: Environments, versions: Versions, tmp_path_factory: pyte
         return SynthesizedStack(outdir / "stacks" / name / "cdk.tf.json")
 
     return synthesize
-
-
-def pytest_collection_finish() -> None:
-    """Locust changes threads, sockets and locks of the process that imports it; here that ends in a deadlock."""
-    if "locust" in sys.modules:
-        raise pytest.UsageError("a test imports locust into pytest's own process; run it in one of its own")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
