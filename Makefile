@@ -26,6 +26,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 PYTHON_READY := .venv/.ready
 NODE_READY := node_modules/.ready
+PLOTS_READY := loadtest/report/node_modules/.ready
 TARGET := loadtest/target/backend
 TARGET_READY := $(TARGET)/node_modules/.ready
 
@@ -141,7 +142,7 @@ loadtest: setup $(TARGET_READY) ## Load a real Backstage on loopback for a minut
 	@exec $(VENV)/python -m loadtest.target -- $(VENV)/locust -f loadtest/locustfile.py --headless --only-summary --profile smoke
 
 .PHONY: setup
-setup: $(PYTHON_READY) $(NODE_READY) ## Install Python and Node packages into the checkout (done by every target)
+setup: $(PYTHON_READY) $(NODE_READY) $(PLOTS_READY) ## Install Python and Node packages into the checkout (done by every target)
 
 $(PIPENV):
 	@PYTHON=$(PYTHON) bin/prerequisites
@@ -158,6 +159,11 @@ $(NODE_READY): package-lock.json
 	@bin/prerequisites
 	@echo "Installing cdktf-cli into node_modules/ ..."; mkdir -p .tools
 	@npm ci --no-progress > .tools/npm.log 2>&1 || { tail -n 20 .tools/npm.log >&2; exit 2; }
+	@touch $@
+
+$(PLOTS_READY): loadtest/report/package-lock.json
+	@bin/prerequisites
+	@npm --prefix loadtest/report ci --no-progress > .tools/npm-report.log 2>&1 || { tail -n 20 .tools/npm-report.log >&2; exit 2; }
 	@touch $@
 
 $(TARGET_READY): $(TARGET)/package-lock.json
@@ -177,4 +183,4 @@ loadtest-requirements: setup ## Write loadtest/requirements.txt, what its image 
 
 .PHONY: clean
 clean: ## Remove everything that make created
-	rm -rf .venv .tools node_modules $(TARGET)/node_modules cdktf.out
+	rm -rf .venv .tools node_modules loadtest/report/node_modules $(TARGET)/node_modules cdktf.out

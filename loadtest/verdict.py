@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from loadtest.autoscaling.assertions import check
+from loadtest.autoscaling.assertions import check, measured_elasticity
+from loadtest.autoscaling.elasticity import Elasticity
 from loadtest.autoscaling.findings import Expectations
 from loadtest.breakpoint import Measured, probes, result
 from loadtest.run import RecordedRun
@@ -74,6 +75,8 @@ class Verdict:
     breakpoint: Breakpoint | None = None
     probes: tuple[Measured, ...] = ()
     """Of a search, in order."""
+    elasticity: Elasticity | None = None
+    """None where no autoscaler was watched, or it is not known what one replica carries."""
 
     @property
     def exit_code(self) -> int:
@@ -107,7 +110,20 @@ def judge(run: RecordedRun, targets: Targets, *extra: Reason) -> Verdict:
     order = list(Result)
     reasons.sort(key=lambda reason: order.index(reason.result))
     verdict = reasons[0].result if reasons else Result.passed
-    return Verdict(result=verdict, reasons=tuple(reasons), outcomes=outcomes, breakpoint=limit, probes=measured)
+    return Verdict(
+        result=verdict,
+        reasons=tuple(reasons),
+        outcomes=outcomes,
+        breakpoint=limit,
+        probes=measured,
+        elasticity=_elasticity(run, targets.autoscaling),
+    )
+
+
+def _elasticity(run: RecordedRun, expected: Expectations | None) -> Elasticity | None:
+    if run.autoscaling is None or expected is None or not expected.holds:
+        return None
+    return measured_elasticity(run.autoscaling, expected)
 
 
 def _probes(run: RecordedRun, objectives: Objectives) -> tuple[Measured, ...]:

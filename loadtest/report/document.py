@@ -1,12 +1,14 @@
 """`report.json`: what a run came to, for machines. Versioned; its JSON Schema stands beside this file."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
+from loadtest.autoscaling.elasticity import Elasticity
+from loadtest.autoscaling.record import AutoscalingRecord, Event, Gap, Sample
 from loadtest.recording.histogram import Histogram, JsonHistogram
 from loadtest.run import Cell, Ended, Model, Phase, PhaseName, RecordedRun, Target
 from loadtest.shapes.search import Breakpoint
@@ -129,6 +131,39 @@ class Searched:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replicas:
+    """From `at_seconds` on, until the next; `desired` is None while there is no autoscaler."""
+
+    at_seconds: float
+    desired: int | None
+    current: int
+    ready: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionChange:
+    """What the autoscaler says of itself from then on."""
+
+    at_seconds: float
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """What the sampler saw. Only changes are kept; where there is a gap nothing is known."""
+
+    source: str
+    replicas: tuple[Replicas, ...]
+    conditions: tuple[ConditionChange, ...]
+    events: tuple[Event, ...]
+    gaps: tuple[Gap, ...]
+    elasticity: Elasticity | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     version: int
     verdict: Judgement
@@ -147,6 +182,7 @@ class Document:
     generators: tuple[Generator, ...]
     problems: tuple[str, ...]
     breakpoint: Searched | None = None
+    autoscaling: Scaling | None = None
 
 
 DOCUMENT: Final = TypeAdapter(Document)
@@ -195,6 +231,7 @@ def document(run: RecordedRun, verdict: Verdict) -> Document:
             for worker in run.workers
         ),
         problems=run.problems,
+        autoscaling=None if run.autoscaling is None else scaling(run.autoscaling, verdict.elasticity),
         breakpoint=None
         if run.plan.search is None
         else Searched(
@@ -211,6 +248,39 @@ def document(run: RecordedRun, verdict: Verdict) -> Document:
             ),
         ),
     )
+
+
+def scaling(record: AutoscalingRecord, elasticity: Elasticity | None) -> Scaling:
+    replicas: list[Replicas] = []
+    conditions: dict[str, ConditionChange] = {}
+    changes: list[ConditionChange] = []
+    for sample in record.samples:
+        now = Replicas(at_seconds=sample.at, desired=sample.desired, current=sample.replicas, ready=sample.ready)
+        if not replicas or replace(now, at_seconds=replicas[-1].at_seconds) != replicas[-1]:
+            replicas.append(now)
+        for change in _conditions(sample):
+            before = conditions.get(change.type)
+            # Messages hold numbers that move all the time.
+            if before is None or (before.status, before.reason) != (change.status, change.reason):
+                conditions[change.type] = change
+                changes.append(change)
+    if replicas and record.samples[-1].at > replicas[-1].at_seconds:
+        replicas.append(replace(replicas[-1], at_seconds=record.samples[-1].at))
+    return Scaling(
+        source=record.source,
+        replicas=tuple(replicas),
+        conditions=tuple(changes),
+        events=record.events,
+        gaps=record.gaps,
+        elasticity=elasticity,
+    )
+
+
+def _conditions(sample: Sample) -> Iterator[ConditionChange]:
+    for each in sample.conditions:
+        yield ConditionChange(
+            at_seconds=sample.at, type=each.type, status=each.status, reason=each.reason, message=each.message
+        )
 
 
 def endpoints(cells: Iterable[Cell]) -> tuple[EndpointPhase, ...]:

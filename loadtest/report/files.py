@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from loadtest.report.document import DOCUMENT, Document, document
 from loadtest.report.junit import junit
+from loadtest.report.page import page
 from loadtest.report.summary import summary
 from loadtest.run import RecordedRun
 from loadtest.run import write as write_run
@@ -19,6 +21,7 @@ REPORTS: Final[dict[str, Callable[[Document], str]]] = {
     "report.json": lambda told: json.dumps(DOCUMENT.dump_python(told, mode="json"), indent=1) + "\n",
     "junit.xml": junit,
     "summary.md": summary,
+    "report.html": page,
 }
 
 
@@ -28,7 +31,7 @@ def write_all(run: RecordedRun, verdict: Verdict, directory: Path) -> Verdict:
     problems += _reports(run, verdict, directory)
     if problems:
         reasons = tuple(Reason(result=Result.invalid_run, rule="report", text=text) for text in problems)
-        verdict = Verdict(result=Result.invalid_run, reasons=(*reasons, *verdict.reasons), outcomes=verdict.outcomes)
+        verdict = replace(verdict, result=Result.invalid_run, reasons=(*reasons, *verdict.reasons))
         # What can still be told to a machine, is.
         _reports(run, verdict, directory)
     print(_told(verdict, directory), file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from types import ModuleType
 
 import pytest
 
+from loadtest.report.page import PLOTS
 from tests.charts.rendering import example, render
 from tests.conftest import ROOT
 from tests.loadtest.conftest import Target
@@ -45,7 +46,7 @@ def environment() -> dict[str, str]:
 def copied() -> list[tuple[str, str]]:
     """What comes out of the repository, and where it goes."""
     words = [rest.split() for word, rest in instructions() if word == "COPY" and "--from" not in rest]
-    return [(source, target) for source, target in words]
+    return [(source, target) for *sources, target in words for source in sources]
 
 
 @cache
@@ -74,9 +75,20 @@ def test_the_entry_point_is_locust_with_the_file_that_was_copied() -> None:
     assert (ROOT / root[0] / file.removeprefix(f"{root[1]}/")).is_file()
 
 
-def test_the_base_is_one_image_by_its_digest() -> None:
-    assert re.fullmatch(r"PYTHON=docker\.io/library/python:\d\.\d+-slim-\w+@sha256:[0-9a-f]{64}", only("ARG"))
-    assert {rest.split()[0] for word, rest in instructions() if word == "FROM"} == {"${PYTHON}"}
+def test_every_base_is_an_image_by_its_digest_and_python_is_what_runs() -> None:
+    bases = dict(rest.split("=", 1) for word, rest in instructions() if word == "ARG")
+    for name, image in bases.items():
+        assert re.fullmatch(rf"docker\.io/library/{name.lower()}:\d[\w.-]*@sha256:[0-9a-f]{{64}}", image), image
+    froms = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
+    assert set(froms) == {f"${{{name}}}" for name in bases}
+    assert froms[-1] == "${PYTHON}"
+
+
+def test_the_plots_of_reports_are_where_the_page_looks_for_them() -> None:
+    stages = [rest.split() for word, rest in instructions() if word == "COPY" and "--from=plots" in rest]
+    ((_, _, target),) = stages
+    (root,) = [(source, to) for source, to in copied() if target.startswith(f"{to}/")]
+    assert PLOTS.is_relative_to(ROOT / root[0] / target.removeprefix(f"{root[1]}/"))
 
 
 @pytest.mark.parametrize("role", ["master", "worker"])
