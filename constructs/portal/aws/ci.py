@@ -240,6 +240,7 @@ def may_make_roles(account: str, *, boundary: str) -> list[Statement]:
                 "iam:RemoveRoleFromInstanceProfile",
                 "iam:TagInstanceProfile",
                 "iam:TagOpenIDConnectProvider",
+                "iam:UntagInstanceProfile",
             ],
             "Resource": [
                 f"arn:aws:iam::{account}:instance-profile/portal-*",
