@@ -72,7 +72,8 @@ addresses: setup ## Bring the address ledger up to date (FORGET=address: let go 
 	@$(PORTAL) addresses $(addprefix --forget ,$(FORGET))
 
 .PHONY: preflight
-preflight: setup ## List what stands between a stack and its deploy (STACK=name)
+preflight: setup ## Print what a stack's deploy needs and what stands in its way (STACK=name)
+	@$(PORTAL) synth > /dev/null
 	@$(PORTAL) preflight $(STACK)
 
 .PHONY: coverage

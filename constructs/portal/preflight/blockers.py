@@ -1,10 +1,12 @@
-"""What has to be true before a deploy and that no test of the code can know."""
+"""What in the data must be changed before a stack can be deployed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 
+from portal.preflight.addresses import SubnetUse
 from portal.spec.clouds import PublicApi
 from portal.spec.environment import Environment, KubernetesLayer
+from portal.spec.shared import Shared
 
 DOCUMENTATION_RANGES = tuple(map(IPv4Network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")))
 """RFC 5737: addresses that belong to nobody."""
@@ -35,3 +37,27 @@ def cloud_blockers(environment: Environment, cloud: str) -> Iterator[str]:
                     f"clouds.{cloud}.cluster.api_allowed_cidrs has {cidr}, reserved for documentation (RFC 5737): "
                     "put the networks of your people and runners, or nobody can install the releases"
                 )
+
+
+def shared_blockers(shared: Shared) -> Iterator[str]:
+    """Reasons not to deploy the stacks that all environments of AWS share."""
+    if shared.repository.startswith("example-org/"):
+        yield f"repository = {shared.repository} is an example: put the one whose jobs may deploy"
+    cloud = shared.clouds.aws
+    if cloud.zone == "example.com" or cloud.zone.endswith(".example.com"):
+        yield f"clouds.aws.zone = {cloud.zone} is reserved for documentation (RFC 2606): put your own"
+    for address in cloud.budget.alert_emails:
+        if address.endswith("@example.com"):
+            yield f"clouds.aws.budget.alert_emails has {address}, which nobody reads (RFC 2606): put your own"
+
+
+def address_blockers(subnets: Iterable[SubnetUse]) -> Iterator[str]:
+    """Subnets in which a node, a pod or a load balancer would one day find no address."""
+    for subnet in subnets:
+        if subnet.too_small:
+            field = "pod_cidr" if "pods" in subnet.taken else "cidr"
+            takers = ", ".join(f"{by} {count}" for by, count in subnet.taken.items())
+            yield (
+                f"clouds.aws.network.{field} gives subnet {subnet.name} ({subnet.cidr}) {subnet.available} addresses, "
+                f"and at maximum scale it takes {subnet.needed} ({takers}): widen the range or lower nodes.*.max"
+            )

@@ -4,9 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from portal import __main__ as cli
-from portal.commands import preflight as command
-from portal.preflight import cloud_blockers, layer_blockers
+from portal.preflight.blockers import cloud_blockers, layer_blockers, shared_blockers
 from portal.spec.loader import Environments
 from portal.spec.types import Spec
 
@@ -49,22 +47,13 @@ def test_an_api_without_an_address_list_has_none_to_mend(environments: Environme
     assert list(cloud_blockers(environments.tiers["prod"], "gcp")) == []
 
 
-def test_the_command_exits_1_and_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["preflight", "prod-aws"]) == 1
-    out = capsys.readouterr().out
-    assert "environments/prod.yaml: portal.frontend.image is an example" in out
-    assert "prod-aws: 5 to mend before a deploy" in out
+def test_the_examples_of_the_shared_stacks_are_refused(environments: Environments) -> None:
+    fields = [line.partition(" ")[0] for line in shared_blockers(environments.shared)]
+    assert fields == ["repository", "clouds.aws.zone", "clouds.aws.budget.alert_emails"]
 
 
-def test_the_local_stack_has_its_own_file_and_no_cloud(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["preflight", "local"]) == 1
-    out = capsys.readouterr().out
-    assert "environments/local.yaml: portal.frontend.image is an example" in out
-    assert "clouds." not in out
-
-
-def test_nothing_found_is_exit_0(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(command, "layer_blockers", lambda layer: iter(()))
-    monkeypatch.setattr(command, "cloud_blockers", lambda environment, cloud: iter(()))
-    assert cli.main(["preflight", "dev-gcp"]) == 0
-    assert capsys.readouterr().out == "dev-gcp: ready\n"
+def test_real_shared_values_are_not(environments: Environments) -> None:
+    shared: Spec = replaced(environments.shared, "repository", "acme/portal")
+    shared = replaced(shared, "clouds.aws.zone", "acme.org")
+    shared = replaced(shared, "clouds.aws.budget.alert_emails", ("platform@acme.org",))
+    assert list(shared_blockers(shared)) == []  # type: ignore[arg-type]

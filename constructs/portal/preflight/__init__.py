@@ -1,0 +1,1 @@
+"""What has to be true before a deploy and that no test of the code can know."""
