@@ -29,9 +29,9 @@ def test_aws_keeps_five_of_every_subnet(prod: AwsStack) -> None:
 
 
 def test_pods_take_theirs_from_the_subnet_of_their_zone(prod: AwsStack) -> None:
-    """Four system nodes with 49 each, 10 and 6 others with 81."""
+    """Four system nodes, ten and six others, of which each may have 110 pods."""
     for zone in ("a", "b", "c"):
-        assert use(prod, f"network_pods-{zone}").taken == {"pods": 4 * 49 + (10 + 6) * 81}
+        assert use(prod, f"network_pods-{zone}").taken == {"pods": (4 + 10 + 6) * (8 * 16 + 1)}
         assert "pods" not in use(prod, f"network_nodes-{zone}").taken
 
 
@@ -83,7 +83,7 @@ def test_endpoints_and_machines_take_one_each(prod: AwsStack) -> None:
 
 
 def test_a_pod_subnet_that_is_too_small_is_a_blocker(prod: AwsStack) -> None:
-    """1,492 at maximum scale do not fit into 1,019."""
+    """2,580 at maximum scale do not fit into 1,019."""
 
     def small(resources: Resources) -> None:
         resources["aws_subnet"]["network_pods-b"]["cidr_block"] = "100.64.160.0/22"
@@ -91,7 +91,7 @@ def test_a_pod_subnet_that_is_too_small_is_a_blocker(prod: AwsStack) -> None:
     (blocker,) = address_blockers(subnet_uses(changed(prod, small)))
     assert blocker == (
         "clouds.aws.network.pod_cidr gives subnet network_pods-b (100.64.160.0/22) 1019 addresses, "
-        "and at maximum scale it takes 1492 (pods 1492): widen the range or lower nodes.*.max"
+        "and at maximum scale it takes 2580 (pods 2580): widen the range or lower nodes.*.max"
     )
 
 

@@ -3,20 +3,23 @@
 import pytest
 
 from portal.errors import PortalError
-from portal.preflight.machines import known_machines, machine, node_groups
+from portal.preflight.machines import Machine, known_machines, machine, node_groups
 from portal.preflight.stack import AwsStack
 from portal.spec.loader import Environments
 from tests.preflight.conftest import changed
 
 
 @pytest.mark.parametrize(
-    ("type", "vcpus", "pods"),
-    # amazon-eks-ami, eni-max-pods.txt; EC2 instance types guide.
-    [("m7i.large", 2, 29), ("m7i.xlarge", 4, 58), ("r7i.xlarge", 4, 58), ("t3.small", 2, 11), ("m5.24xlarge", 96, 737)],
+    ("type", "vcpus", "interfaces", "addresses"),
+    [("m7i.large", 2, 3, 10), ("m7i.xlarge", 4, 4, 15), ("t3.small", 2, 3, 4), ("m5.24xlarge", 96, 15, 50)],
 )
-def test_vcpus_and_pods_are_those_of_aws(type: str, vcpus: int, pods: int) -> None:
-    known = known_machines()[type]
-    assert (known.vcpus, known.pods) == (vcpus, pods)
+def test_machines_are_as_aws_describes_them(type: str, vcpus: int, interfaces: int, addresses: int) -> None:
+    assert known_machines()[type] == Machine(vcpus=vcpus, interfaces=interfaces, addresses=addresses)
+
+
+def test_all_machines_count_towards_the_quota_of_standard_ones() -> None:
+    """Others, such as those with GPUs, have quotas of their own."""
+    assert {type[0] for type in known_machines()} <= set("acdhimrtz")
 
 
 def test_every_machine_of_the_committed_data_is_known(environments: Environments) -> None:
@@ -26,10 +29,19 @@ def test_every_machine_of_the_committed_data_is_known(environments: Environments
 
 
 def test_a_full_node_takes_whole_blocks_and_one_more() -> None:
-    # 29 pods are two blocks; a third is held ready, and the second interface has an address itself.
-    assert known_machines()["m7i.large"].pod_addresses(prefixes=True, apart=True) == 3 * 16 + 1
+    """110 pods are seven blocks; an eighth is held ready, and the interface that has them has an address itself."""
+    assert known_machines()["m7i.large"].pod_addresses(prefixes=True, apart=True) == 8 * 16 + 1
     # On the first interface, whose address is the node's.
-    assert known_machines()["m7i.large"].pod_addresses(prefixes=True, apart=False) == 3 * 16
+    assert known_machines()["m7i.large"].pod_addresses(prefixes=True, apart=False) == 8 * 16
+
+
+def test_a_large_machine_may_have_250_pods() -> None:
+    assert known_machines()["m7i.8xlarge"].pod_addresses(prefixes=True, apart=True) == 17 * 16 + 1
+
+
+def test_a_small_machine_has_no_room_for_so_many_blocks() -> None:
+    # Two interfaces for pods, with three slots each.
+    assert known_machines()["t3.small"].pod_addresses(prefixes=True, apart=True) == 6 * 16 + 2
 
 
 def test_without_blocks_a_full_node_takes_whole_interfaces() -> None:

@@ -32,11 +32,11 @@ class Machine:
 
     @property
     def pods(self) -> int:
-        """Pods that kubelet lets on it unless told otherwise; two of them use the node's own address.
+        """The most pods that a managed node group lets on it, where the VPC CNI hands out blocks of addresses.
 
-        Source: amazon-eks-ami, nodeadm, the default of `maxPods`.
+        Source: EKS user guide, "Assign more IP addresses to Amazon EKS nodes with prefixes", considerations.
         """
-        return self.interfaces * (self.addresses - 1) + 2
+        return 110 if self.vcpus < 30 else 250
 
     def pod_addresses(self, *, prefixes: bool, apart: bool) -> int:
         """The most addresses that the VPC CNI takes for the pods of a full node, out of the subnet of the pods.
@@ -48,12 +48,11 @@ class Machine:
         networking".
         """
         interfaces = self.interfaces - apart
-        slots = interfaces * (self.addresses - 1)
         if not prefixes:
             return interfaces * self.addresses - (not apart)
-        blocks = min(ceil(self.pods / PREFIX_ADDRESSES) + 1, slots)
-        holding = ceil(blocks / (self.addresses - 1))
-        return blocks * PREFIX_ADDRESSES + holding - (not apart)
+        slots = self.addresses - 1
+        blocks = min(ceil(self.pods / PREFIX_ADDRESSES) + 1, interfaces * slots)
+        return blocks * PREFIX_ADDRESSES + ceil(blocks / slots) - (not apart)
 
 
 class Families(Spec):
