@@ -10,7 +10,6 @@ import random
 import sys
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
@@ -19,8 +18,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from loadtest.recording.histogram import Histogram
-from loadtest.report.document import DOCUMENT, VERSION, Document, EndpointPhase
-from loadtest.verdict import Result
+from loadtest.report.document import DOCUMENT, VERSION, Comparison, Difference, Document, EndpointPhase
+from loadtest.run import Plan, Target
+from loadtest.verdict import Reason, Result
 
 PERCENTS: Final = (50.0, 95.0, 99.0)
 DRAWS: Final = 4000
@@ -36,19 +36,6 @@ LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 class NotComparable(ValueError):
     """The runs differ in more than their speed, or one proves nothing; the message says in what."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Run less baseline, milliseconds for percentiles; the truth lies between `low` and `high`."""
-
-    endpoint: str
-    metric: str
-    baseline: float
-    run: float
-    low: float
-    high: float
-    regression: bool
 
 
 def compare(baseline: Document, run: Document, *, seed: int = 1) -> tuple[Difference, ...]:
@@ -71,30 +58,58 @@ def unlike(baseline: Document, run: Document) -> Iterator[str]:
     for name, document in (("baseline", baseline), ("run", run)):
         if document.verdict.result == Result.invalid_run.value:
             yield f"the {name} is invalid: {document.verdict.sentence}"
-    for what, one, other in (
-        ("profile", baseline.profile, run.profile),
-        ("model", baseline.model, run.model),
-        ("phases", shape(baseline), shape(run)),
-        ("target", target(baseline), target(run)),
-    ):
-        if one != other:
-            yield f"{what} {one} and {other}"
+    yield from planned_otherwise(baseline, run, run.target)
     if not steady(baseline).keys() & steady(run).keys():
         yield "no endpoint was asked in the steady phase of both"
 
 
-def shape(document: Document) -> list[tuple[object, ...]]:
+def planned_otherwise(baseline: Document, plan: Plan | Document, asked: Target) -> Iterator[str]:
+    """In what a run differs from the baseline's before anything of it is known."""
+    if baseline.breakpoint is not None:
+        yield "the baseline searched its breakpoint, so no two of its runs have the same shape"
+    for what, one, other in (
+        ("profile", baseline.profile, plan.profile),
+        ("model", baseline.model, plan.model),
+        ("phases", shape(baseline), shape(plan)),
+        ("target", target(baseline.target), target(asked)),
+    ):
+        if one != other:
+            yield f"{what} {one} and {other}"
+
+
+def shape(plan: Plan | Document) -> list[tuple[object, ...]]:
     return [
         (each.name, each.label, each.start_seconds, each.end_seconds, each.offered_rps, each.users)
-        for each in document.phases
+        for each in plan.phases
     ]
 
 
-def target(document: Document) -> tuple[str, ...]:
+def target(asked: Target) -> tuple[str, ...]:
     """What was asked. On loopback the port is a free one, another in each run."""
-    url = urlsplit(document.target.url)
+    url = urlsplit(asked.url)
     place = "loopback" if url.hostname in LOOPBACK else url.netloc
-    return (place, document.target.service or "", *document.target.stand_ins)
+    return (place, asked.service or "", *asked.stand_ins)
+
+
+def against(baseline: Document, run: Document) -> tuple[Comparison | None, tuple[Reason, ...]]:
+    """What a run with a baseline comes to: the comparison, and its regressions as reasons.
+
+    A run that proves nothing by itself is not compared; one that should have been and cannot be proves nothing.
+    """
+    if run.verdict.result == Result.invalid_run.value:
+        return None, ()
+    try:
+        found = compare(baseline, run)
+    except NotComparable as reason:
+        return None, (Reason(result=Result.invalid_run, rule="baseline", text=str(reason)),)
+    worse = (
+        Reason(result=Result.slo_missed, rule="regression", text=f"slower than the baseline: {each.sentence()}")
+        if each.metric != "error ratio"
+        else Reason(result=Result.slo_missed, rule="regression", text=f"fails more often: {each.sentence()}")
+        for each in found
+        if each.regression
+    )
+    return Comparison(began=baseline.started_at, differences=found), tuple(worse)
 
 
 def steady(document: Document) -> dict[str, EndpointPhase]:

@@ -5,7 +5,6 @@ Locust's own end is too short for the last samples: a master waits half a second
 """
 
 import logging
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,16 +19,17 @@ from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
 from loadtest.autoscaling.record import Sample
 from loadtest.autoscaling.session import SamplerProcess
 from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
+from loadtest.compare import against
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
 from loadtest.options import BadOptions, Options
 from loadtest.recording.collector import Collector
+from loadtest.report.build import document
 from loadtest.report.files import write_all
-from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun, Target
+from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun
 from loadtest.shapes.profiles import custom
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
-from loadtest.variables import STAND_INS_VARIABLE
 from loadtest.verdict import Targets, Verdict, judge
 
 ATTRIBUTE_CONDUCTOR: Final = "portal_conductor"
@@ -75,7 +75,7 @@ class Conductor:
         if not self.running:
             self._plan = None
             try:
-                self._plan = self._options.plan()
+                self._plan = self._options.plan(self._environment.host or "")
             except BadOptions as bad:
                 self.refuse([str(bad)])
                 return None
@@ -100,7 +100,7 @@ class Conductor:
 
     def begin(self) -> None:
         """Locust's `test_start`, before any user is made."""
-        plan = self._plan = self._plan or self._options.plan()
+        plan = self._plan = self._plan or self._options.plan(self._environment.host or "")
         self._collector = Collector()
         self._started_at, self._zero = time.time(), time.perf_counter()
         self._ended, self._problems, self._end_seconds = None, [], 0.0
@@ -182,7 +182,7 @@ class Conductor:
     def never_started(self) -> None:
         """Locust ends and no run was ever begun."""
         if self.verdict is None:
-            self._plan = self._options.plan()
+            self._plan = self._options.plan(self._environment.host or "")
             self.refuse(["the run never started: no worker came, or it was stopped before"])
 
     def extend(self, phases: Sequence[Phase]) -> None:
@@ -274,13 +274,7 @@ class Conductor:
             self._problems.append(seen)
         return RecordedRun(
             plan=plan,
-            target=Target(
-                url=self._environment.host or "",
-                stand_ins=(
-                    *os.environ.get(STAND_INS_VARIABLE, "").splitlines(),
-                    *(watched.stand_ins() if (watched := self._options.watched) else ()),
-                ),
-            ),
+            target=self._options.target(self._environment.host or ""),
             started_at=datetime.fromtimestamp(self._started_at, UTC).isoformat(timespec="seconds"),
             duration_seconds=duration,
             ended=self._ended or ("completed" if plan.end_seconds is None else "interrupted"),
@@ -295,8 +289,12 @@ class Conductor:
         watched = self._options.watched
         expected = watched.expectations(run.plan.phases) if watched and run.ended != "refused" else None
         verdict = judge(run, Targets(objectives=self._options.objectives, autoscaling=expected))
+        comparison = None
+        if (baseline := self._options.baseline) and run.ended == "completed":
+            comparison, worse = against(baseline, document(run, verdict))
+            verdict = verdict.and_also(*worse)
         directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
-        self.verdict = write_all(run, verdict, directory)
+        self.verdict = write_all(run, verdict, directory, comparison=comparison)
         self.live = self.live or self._new_live(run.plan)
         self.live.end(self.verdict, at_seconds=run.duration_seconds)
 

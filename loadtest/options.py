@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from loadtest.autoscaling import session
 from loadtest.breakpoint import steady
+from loadtest.compare import NotComparable, planned_otherwise, read
 from loadtest.preflight import preflight
-from loadtest.run import Plan
+from loadtest.report.document import Document
+from loadtest.run import Plan, Target
 from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
-from loadtest.variables import TOKEN_VARIABLE
+from loadtest.variables import STAND_INS_VARIABLE, TOKEN_VARIABLE
 
 
 class BadOptions(ValueError):
@@ -35,6 +37,13 @@ def add_arguments(parser: Any) -> None:
     group = parser.add_argument_group("Portal load test", "Objectives, profiles and verdicts; see docs/loadtest.md")
     group.add_argument(
         "--slo", type=_objectives, env_var="LOADTEST_SLO", help="YAML file of objectives (default: loadtest/slo.yaml)"
+    )
+    group.add_argument(
+        "--baseline",
+        type=_baseline,
+        env_var="LOADTEST_BASELINE",
+        metavar="REPORT_JSON",
+        help="report.json of an earlier run of the same shape against the same target; slower than that ends with 1",
     )
     group.add_argument(
         "--autoscaling",
@@ -101,6 +110,14 @@ def _objectives(text: str) -> str:
     return text
 
 
+def _baseline(text: str) -> str:
+    try:
+        read(Path(text))
+    except NotComparable as error:
+        raise ArgumentTypeError(str(error)) from error
+    return text
+
+
 def _autoscaling(text: str) -> str:
     try:
         session.load(Path(text))
@@ -150,8 +167,24 @@ class Options:
     def watched(self) -> session.Watched | None:
         return session.load(Path(self.parsed.autoscaling)) if self.parsed.autoscaling else None
 
-    def plan(self) -> Plan:
-        """Raises BadOptions for what the web UI lets through and the command line does not."""
+    @property
+    def baseline(self) -> Document | None:
+        return read(Path(self.parsed.baseline)) if self.parsed.baseline else None
+
+    def target(self, host: str) -> Target:
+        said = os.environ.get(STAND_INS_VARIABLE, "").splitlines()
+        return Target(url=host, stand_ins=(*said, *(watched.stand_ins() if (watched := self.watched) else ())))
+
+    def plan(self, host: str) -> Plan:
+        """Raises BadOptions for values that are good each by itself and not together."""
+        plan = self._plan()
+        if baseline := self.baseline:
+            reasons = list(planned_otherwise(baseline, plan, self.target(host)))
+            if reasons:
+                raise BadOptions(f"baseline = {self.parsed.baseline} is of another run: {'; '.join(reasons)}")
+        return plan
+
+    def _plan(self) -> Plan:
         parsed = self.parsed
         if watched := self.watched:
             return stepped(

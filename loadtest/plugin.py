@@ -25,7 +25,7 @@ from loadtest.conductor import (
 from loadtest.live.metrics import MetricsServer, PortTaken
 from loadtest.live.tabs import add_tabs
 from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Maker, maker_of
-from loadtest.options import Options, add_arguments
+from loadtest.options import BadOptions, Options, add_arguments
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,8 @@ def _end_without_master(runner: WorkerRunner, master: int) -> None:
 def _join_master(environment: Environment, runner: Any) -> None:
     options = environment.parsed_options
     assert options is not None
+    if options.headless:
+        _usage(environment, Options(options))
     conductor = Conductor(environment, Options(options))
     setattr(environment, ATTRIBUTE_CONDUCTOR, conductor)
     if not options.stop_timeout:
@@ -127,6 +129,15 @@ def _join_master(environment: Environment, runner: Any) -> None:
         add_tabs(environment.web_ui, lambda: conductor.live, busy=lambda: conductor.busy)
     if options.metrics_port:
         _serve_metrics(environment, options.metrics_port)
+
+
+def _usage(environment: Environment, options: Options) -> None:
+    """Before anything is started or written; the web UI says it when a run is started there."""
+    try:
+        options.plan(environment.host or "")
+    except BadOptions as bad:
+        print(f"locust: error: {bad}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _last_word(conductor: Conductor) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -82,6 +82,11 @@ class Verdict:
     def exit_code(self) -> int:
         return self.result.exit_code
 
+    def and_also(self, *more: Reason) -> "Verdict":
+        """With further reasons, the worst first."""
+        reasons = tuple(sorted((*self.reasons, *more), key=lambda reason: list(Result).index(reason.result)))
+        return replace(self, reasons=reasons, result=reasons[0].result if reasons else Result.passed)
+
     def sentence(self) -> str:
         if self.reasons:
             return self.reasons[0].text
@@ -92,31 +97,27 @@ class Verdict:
         )
 
 
-def judge(run: RecordedRun, targets: Targets, *extra: Reason) -> Verdict:
-    """The verdict on a recorded run; `extra` reasons come from a comparison with a baseline."""
+def judge(run: RecordedRun, targets: Targets) -> Verdict:
+    """The verdict on a recorded run."""
     measured = _probes(run, targets.objectives)
     limit = result(run.plan, measured) if measured else None
     if run.plan.search is None:
         outcomes = evaluate(targets.objectives, run.plan, run.cells, until_seconds=run.duration_seconds)
     else:
         outcomes = _found(run, run.plan.search, limit, measured)
-    reasons = [
-        *_validity(run),
-        *_objectives(outcomes, run),
-        *_searched(run, limit, measured),
-        *_autoscaling(run, targets),
-        *extra,
-    ]
-    order = list(Result)
-    reasons.sort(key=lambda reason: order.index(reason.result))
-    verdict = reasons[0].result if reasons else Result.passed
-    return Verdict(
-        result=verdict,
-        reasons=tuple(reasons),
+    verdict = Verdict(
+        result=Result.passed,
+        reasons=(),
         outcomes=outcomes,
         breakpoint=limit,
         probes=measured,
         elasticity=_elasticity(run, targets.autoscaling),
+    )
+    return verdict.and_also(
+        *_validity(run),
+        *_objectives(outcomes, run),
+        *_searched(run, limit, measured),
+        *_autoscaling(run, targets),
     )
 
 

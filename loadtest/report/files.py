@@ -3,12 +3,12 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from loadtest.report.document import DOCUMENT, Document, document
+from loadtest.report.build import document
+from loadtest.report.document import DOCUMENT, Comparison, Document
 from loadtest.report.junit import junit
 from loadtest.report.page import page
 from loadtest.report.summary import summary
@@ -25,21 +25,20 @@ REPORTS: Final[dict[str, Callable[[Document], str]]] = {
 }
 
 
-def write_all(run: RecordedRun, verdict: Verdict, directory: Path) -> Verdict:
+def write_all(run: RecordedRun, verdict: Verdict, directory: Path, *, comparison: Comparison | None = None) -> Verdict:
     """The verdict after writing: a run whose report is not there proves nothing to anyone."""
     problems = _written(directory, RUN, lambda file: write_run(run, file))
-    problems += _reports(run, verdict, directory)
+    problems += _reports(document(run, verdict, comparison), directory)
     if problems:
-        reasons = tuple(Reason(result=Result.invalid_run, rule="report", text=text) for text in problems)
-        verdict = replace(verdict, result=Result.invalid_run, reasons=(*reasons, *verdict.reasons))
+        lost = (Reason(result=Result.invalid_run, rule="report", text=text) for text in problems)
+        verdict = verdict.and_also(*lost)
         # What can still be told to a machine, is.
-        _reports(run, verdict, directory)
+        _reports(document(run, verdict, comparison), directory)
     print(_told(verdict, directory), file=sys.stderr, flush=True)
     return verdict
 
 
-def _reports(run: RecordedRun, verdict: Verdict, directory: Path) -> list[str]:
-    told = document(run, verdict)
+def _reports(told: Document, directory: Path) -> list[str]:
     problems: list[str] = []
     for name, form in REPORTS.items():
         problems += _written(directory, name, partial(_write_text, form(told)))

@@ -19,6 +19,12 @@ def junit(document: Document) -> str:
         if limit.missed:
             where = f", worst at {limit.worst_endpoint}" if limit.worst_endpoint else ""
             Xml.SubElement(case, "failure", message=printable(f"observed {observed(limit)}{where}"))
+    for each in document.comparison.differences if document.comparison else ():
+        case = Xml.SubElement(
+            suite, "testcase", classname="baseline", name=printable(f"{each.metric} of {each.endpoint}"), time="0"
+        )
+        if each.regression:
+            Xml.SubElement(case, "failure", message=printable(each.sentence()))
     run = Xml.SubElement(suite, "testcase", classname="run", name="verdict", time=f"{document.duration_seconds:.3f}")
     others = [reason for reason in document.verdict.reasons if reason.result != Result.slo_missed.value]
     if others:

@@ -39,6 +39,21 @@ def summary(document: Document) -> str:
                 ],
             )
         )
+    if document.comparison:
+        changed = [
+            (
+                each.endpoint,
+                each.metric,
+                f"{each.baseline:.4g}{each.unit}",
+                f"{each.run:.4g}{each.unit}",
+                f"{each.low:+.3g} to {each.high:+.3g}{each.unit}",
+                "**worse**" if each.regression else "",
+            )
+            for each in document.comparison.differences
+        ]
+        parts.append(
+            table(("Endpoint", "", f"Baseline of {document.comparison.began}", "Run", "Difference", ""), changed)
+        )
     steady = [each for each in document.endpoints if each.phase == "steady"]
     if steady:
         measured = [

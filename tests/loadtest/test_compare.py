@@ -96,3 +96,19 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "REGRESSION  p95" in capsys.readouterr().out
     assert compare.main([str(files["before"]), str(tmp_path / "none")]) == 2
     assert "is not a report of a run" in capsys.readouterr().err
+
+
+def test_a_regression_is_a_reason_and_an_invalid_run_is_not_compared() -> None:
+    comparison, worse = compare.against(run(seed=1), run(seed=2, slower=2))
+    assert comparison is not None
+    assert {reason.result.exit_code for reason in worse} == {1}
+    assert "surely worse by" in worse[0].text
+    invalid = run(seed=2)
+    invalid = replace(invalid, verdict=replace(invalid.verdict, result="invalid_run"))
+    assert compare.against(run(seed=1), invalid) == (None, ())
+
+
+def test_a_run_that_cannot_be_compared_after_all_proves_nothing() -> None:
+    nothing, (reason,) = compare.against(run(seed=1), replace(run(seed=2), endpoints=()))
+    assert nothing is None
+    assert reason.result.value == "invalid_run"

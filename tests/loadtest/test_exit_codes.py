@@ -55,6 +55,27 @@ def test_1_when_the_target_is_slow_with_the_endpoint_named(serve: Serve, locust:
     assert "GET /api/health" in run.report["verdict"]["sentence"]
 
 
+def test_1_when_it_is_slower_than_its_baseline_though_every_objective_is_met(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    before = locust(*SHORT, host=serve().url)
+    assert before.ended() == 0, before.output
+    baseline = (before.directory / "report.json").rename(tmp_path / "baseline.json")
+    run = locust(*SHORT, "--baseline", str(baseline), host=serve("--delay-seconds", "0.06").url)
+    assert run.ended() == 1, run.output
+    assert "slower than the baseline: GET /api/health: p50" in run.report["verdict"]["sentence"]
+    assert not any(limit["missed"] for limit in run.report["limits"])
+    assert "slower than the baseline" in (run.directory / "report.html").read_text()
+    again = locust(*SHORT, "--baseline", str(baseline), host=serve().url)
+    assert again.ended() == 0, again.output
+    other = locust(*SHORT, "--rate", "30", "--baseline", str(baseline), host="http://127.0.0.1:9")
+    assert other.ended() == 2
+    assert "is of another run: phases" in other.output
+    broken = locust(*SHORT, "--baseline", str(tmp_path / "none.json"), host="http://127.0.0.1:9")
+    assert broken.ended() == 2
+    assert "none.json is not a report of a run" in broken.output
+
+
 @fault
 def exits_1_when_the_target_answers_500(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     run = locust(*SHORT, host=serve("--status", "500").url)

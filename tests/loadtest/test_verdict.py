@@ -86,11 +86,9 @@ def test_a_missed_objective_names_limit_value_time_and_endpoint() -> None:
 
 
 def test_the_worst_result_wins_and_all_reasons_are_kept() -> None:
-    verdict = judge(
-        replace(RUN, problems=("broken",)),
-        objectives(latency_ms={"p95": 50}),
-        Reason(result=Result.autoscaler_wrong, rule="r", text="t"),
+    verdict = judge(replace(RUN, problems=("broken",)), objectives(latency_ms={"p95": 50})).and_also(
         Reason(result=Result.load_did_not_warrant_scaling, rule="r", text="t"),
+        Reason(result=Result.autoscaler_wrong, rule="r", text="t"),
     )
     assert [reason.result.value for reason in verdict.reasons] == [
         "invalid_run",

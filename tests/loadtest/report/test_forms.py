@@ -1,9 +1,10 @@
 """JUnit and Markdown: what other programs and people make of a run."""
 
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as Xml
 
-from loadtest.report.document import DOCUMENT, Document, Percentiles
+from loadtest.report.document import DOCUMENT, Comparison, Difference, Document, Percentiles
 from loadtest.report.junit import junit
 from loadtest.report.summary import summary
 
@@ -77,3 +78,15 @@ def test_every_row_of_a_table_has_the_cells_of_its_head() -> None:
     assert "GET /slow\\|one" in text
     assert "GET /b" not in text
     assert "a \\| b c" in text
+
+
+def test_a_regression_is_a_test_that_fails_and_a_row_of_the_summary() -> None:
+    worse = Difference(endpoint="GET /a", metric="p50", baseline=10, run=20, low=8, high=12, regression=True)
+    same = Difference(endpoint="GET /a", metric="error ratio", baseline=0, run=0, low=0, high=0.001, regression=False)
+    told = replace(document(), comparison=Comparison(began="2026-01-01", differences=(worse, same)))
+    cases = [case for case in Xml.fromstring(junit(told)).iter("testcase") if case.get("classname") == "baseline"]
+    assert [(case.get("name"), case.find("failure") is not None) for case in cases] == [
+        ("p50 of GET /a", True),
+        ("error ratio of GET /a", False),
+    ]
+    assert "| GET /a | p50 | 10 ms | 20 ms | +8 to +12 ms | **worse** |" in summary(told)

@@ -12,8 +12,11 @@ from loadtest.autoscaling.elasticity import Elasticity
 from loadtest.autoscaling.record import Event, Gap
 from loadtest.recording.histogram import Histogram
 from loadtest.report import page as module
+from loadtest.report.build import percentiles
 from loadtest.report.document import (
+    Comparison,
     ConditionChange,
+    Difference,
     Document,
     EndpointPhase,
     Point,
@@ -21,7 +24,6 @@ from loadtest.report.document import (
     Replicas,
     Scaling,
     Searched,
-    percentiles,
 )
 from loadtest.report.page import page
 from loadtest.run import Phase
@@ -101,6 +103,17 @@ def test_the_verdict_comes_first_with_its_reason_in_one_sentence() -> None:
     text = page(full())
     body = text[text.index("<body>") :]
     assert body.index("Objectives missed") < body.index("p95 was 250 ms.") < body.index("<h2")
+
+
+def test_a_regression_stands_first_in_the_comparison() -> None:
+    differences = tuple(
+        Difference(endpoint=name, metric="p95", baseline=10, run=20, low=low, high=12, regression=low > 5)
+        for name, low in (("GET /fine", -2), ("GET /worse", 8))
+    )
+    text = page(full(comparison=Comparison(began="2026-01-01", differences=differences)))
+    compared = text[text.index("Comparison with the baseline") :]
+    assert compared.index("GET /worse") < compared.index("GET /fine")
+    assert "+8 to +12 ms" in compared
 
 
 def test_what_a_target_answered_stays_text() -> None:
