@@ -7,7 +7,6 @@ import pytest
 from portal.errors import PortalError
 from portal.preflight.quotas import Demand, demands, known_quotas
 from portal.preflight.stack import AwsStack, Place
-from portal.synthesis import PlannedResource
 from tests.conftest import StackOf
 from tests.preflight.conftest import changed, resource
 
@@ -120,8 +119,13 @@ def test_each_region_has_quotas_of_its_own(prod: AwsStack) -> None:
     assert all(by_region.values())
 
 
-def test_global_services_keep_theirs_in_one_region(prod: AwsStack) -> None:
-    assert demand(prod, "roles", Place(account=HOME.account, region="us-east-1")).amount > 1
+def test_global_services_keep_theirs_in_one_region_and_count_all_together(prod: AwsStack) -> None:
+    def elsewhere(resources: Resources) -> None:
+        next(iter(resources["aws_iam_role"].values()))["region"] = "eu-central-1"
+
+    everywhere = len(list(prod.all("aws_iam_role")))
+    for each in (prod, changed(prod, elsewhere)):
+        assert demand(each, "roles", Place(account=HOME.account, region="us-east-1")).amount == everywhere
 
 
 def test_databases_count_as_large_as_they_may_grow(prod: AwsStack) -> None:
@@ -181,6 +185,10 @@ def fargate(stack: AwsStack, *, cpu: str, memory: str) -> Demand:
     return demand(changed(stack, load_test), "vCPUs of Fargate On-Demand")
 
 
-def test_nothing_is_counted_of_what_the_stack_lacks(prod: AwsStack) -> None:
-    assert all(each.amount for each in demands(prod))
-    assert all(isinstance(each, PlannedResource) for each in prod.all("aws_eip"))
+def test_what_the_stack_lacks_is_left_out(prod: AwsStack) -> None:
+    def without_nat(resources: Resources) -> None:
+        del resources["aws_nat_gateway"]
+
+    names = [each.quota.name for each in demands(changed(prod, without_nat))]
+    assert "NAT gateways in one zone" not in names
+    assert "VPCs" in names

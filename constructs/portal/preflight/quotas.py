@@ -103,13 +103,11 @@ def demands(stack: AwsStack) -> list[Demand]:
     """
     found = []
     for quota in known_quotas().quotas:
-        uses = MEASURES[quota.measure](stack) if quota.measure else _counted(stack, quota.types or ())
         # Where a quota limits each of several things, the fullest decides.
         fullest: dict[Place, Use] = {}
-        for use in uses:
-            place = Place(account=use.place.account, region=quota.asked_in or use.place.region)
-            if use.amount and (place not in fullest or use.amount > fullest[place].amount):
-                fullest[place] = use
+        for use in MEASURES[quota.measure](stack) if quota.measure else _counted(stack, quota):
+            if use.amount and (use.place not in fullest or use.amount > fullest[use.place].amount):
+                fullest[use.place] = use
         found += [
             Demand(quota=quota, place=place, amount=use.amount, reason=use.reason)
             for place, use in sorted(fullest.items())
@@ -117,8 +115,10 @@ def demands(stack: AwsStack) -> list[Demand]:
     return found
 
 
-def _counted(stack: AwsStack, types: tuple[str, ...]) -> Iterator[Use]:
-    counts = Counter(stack.place(resource) for resource in stack.all(*types))
+def _counted(stack: AwsStack, quota: Quota) -> Iterator[Use]:
+    """One for each resource; those of a global service count together, whichever region Terraform calls."""
+    places = (stack.place(resource) for resource in stack.all(*(quota.types or ())))
+    counts = Counter(Place(account=place.account, region=quota.asked_in or place.region) for place in places)
     return (Use(place=place, amount=amount) for place, amount in counts.items())
 
 
