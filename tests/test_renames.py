@@ -1,5 +1,6 @@
-"""Every construct of every kind of stack, renamed one by one: the ledger notices, and a recorded move saves it."""
+"""Every construct of every kind of stack, renamed: the ledger notices each, and a recorded move saves it."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from tests.synthesized import SynthesizedStack
 STACKS = ("prod-aws", "prod-gcp", "prod-azure", "local")
 
 
-def construct_paths(stack: SynthesizedStack) -> list[str]:
-    """Constructs of ours that hold resources, without the stack's name."""
-    found = set()
+def constructs_by_depth(stack: SynthesizedStack) -> list[dict[str, set[str]]]:
+    """Constructs of ours that hold resources, by path without the stack's name: the addresses below each.
+
+    Those of one depth hold none of each other, so that all of them can be renamed in one synthesis.
+    """
+    depths: defaultdict[int, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for resource in stack.resources.values():
         _, *parts = resource.path.split("/")
-        found |= {"/".join(parts[:length]) for length in range(1, len(parts))}
-    return sorted(found)
+        for depth in range(1, len(parts)):
+            depths[depth]["/".join(parts[:depth])].add(resource.address)
+    return [dict(paths) for _, paths in sorted(depths.items())]
 
 
 @pytest.mark.slow
@@ -34,18 +39,20 @@ def test_a_rename_needs_a_move_and_with_it_destroys_nothing(
     stack: StackOf, environments: Environments, versions: Versions, tmp_path: Path, name: str
 ) -> None:
     before = stack(name)
-    paths = construct_paths(before)
-    assert len(paths) >= 8
-    for path in paths:
-        without = synthesize_renamed(name, path, [], environments, versions, tmp_path / "without" / path)
+    depths = constructs_by_depth(before)
+    assert sum(map(len, depths)) >= 8
+    for depth, paths in enumerate(depths):
+        without = synthesize_renamed(name, set(paths), [], environments, versions, tmp_path / f"without-{depth}")
         complained = list(complaints(name, compare(recorded(name), without.document)))
-        assert any("is gone" in line or "would be destroyed" in line for line in complained), path
+        for path, addresses in paths.items():
+            lines = [line for line in complained if any(f"{address} " in line for address in addresses)]
+            assert any("is gone" in line or "would be destroyed" in line for line in lines), path
 
-        move = Move.model_validate({"stacks": name, "from": path, "to": f"{path}-renamed"})
-        after = synthesize_renamed(name, path, [move], environments, versions, tmp_path / "with" / path)
-        assert compare(recorded(name), after.document).lost == (), path
+        moves = [Move.model_validate({"stacks": name, "from": path, "to": f"{path}-renamed"}) for path in paths]
+        after = synthesize_renamed(name, set(paths), moves, environments, versions, tmp_path / f"with-{depth}")
+        assert compare(recorded(name), after.document).lost == (), depth
         planned = plan_actions(after.document, applied=before.document)
-        assert {p.actions for p in planned} == {("no-op",)}, path
+        assert {p.actions for p in planned} == {("no-op",)}, depth
         assert sum(p.moved_from is not None for p in planned) == len(without.resources.keys() - before.resources.keys())
 
 
@@ -53,20 +60,21 @@ def test_a_rename_needs_a_move_and_with_it_destroys_nothing(
 def test_without_a_move_terraform_would_destroy(
     stack: StackOf, environments: Environments, versions: Versions, tmp_path: Path
 ) -> None:
-    after = synthesize_renamed("local", "platform/database", [], environments, versions, tmp_path)
+    after = synthesize_renamed("local", {"platform/database"}, [], environments, versions, tmp_path)
     planned = plan_actions(after.document, applied=stack("local").document)
     assert ("helm_release.platform_database", ("delete",)) in {(p.address, p.actions) for p in planned}
 
 
 def synthesize_renamed(
-    name: str, path: str, moves: list[Move], environments: Environments, versions: Versions, outdir: Path
+    name: str, paths: set[str], moves: list[Move], environments: Environments, versions: Versions, outdir: Path
 ) -> SynthesizedStack:
-    """The stack with one construct's id changed where the id is given, as an edit of the source would."""
+    """The stack with the ids of these constructs changed where they are given, as an edit of the source would."""
     original = Construct.__init__
+    targets = {f"{name}/{path}" for path in paths}
 
     def renamed(self: Construct, scope: Construct, id: str) -> None:
         ours = type(self).__module__.startswith("portal.")
-        is_target = ours and f"{scope.node.path}/{id}" == f"{name}/{path}"
+        is_target = ours and f"{scope.node.path}/{id}" in targets
         original(self, scope, f"{id}-renamed" if is_target else id)
 
     outdir.mkdir(parents=True, exist_ok=True)
