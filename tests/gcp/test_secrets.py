@@ -19,5 +19,6 @@ def test_only_names_of_this_environment_may_be_read_and_only_by_external_secrets
 
 def test_what_the_portal_gets_is_in_reach_of_the_right(stack: StackOf) -> None:
     values = stack("prod-gcp").values("credentials")
-    assert [secret["remote"] for secret in values["fetched"]] == ["portal-prod-sign-in"]
+    fetched = [secret["remote"] for secret in values["fetched"]]
+    assert {"portal-prod-sign-in", "portal-prod-alerts"} == set(fetched)
     assert values["store"]["provider"] == {"gcpsm": {"projectID": "example-portal-prod"}}
