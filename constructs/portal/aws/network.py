@@ -77,6 +77,7 @@ class Network(Construct):
         self.internet: ITerraformDependable = to_internet
         self.egress: list[ITerraformDependable] = [to_internet]
         self.nat_ids: dict[str, str] = {}
+        self.private_route_table_ids: list[str] = []
         nat: NatGateway | None = None
         for zone in cloud.zones:
             letter = zone.removeprefix(cloud.region)
@@ -95,6 +96,7 @@ class Network(Construct):
             private_routes = RouteTable(
                 self, f"private-{letter}", vpc_id=vpc_id, tags={"Name": f"{name}-private-{letter}"}
             )
+            self.private_route_table_ids.append(private_routes.id)
             self.egress.append(
                 Route(
                     self,

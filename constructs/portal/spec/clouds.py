@@ -3,9 +3,9 @@
 from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid
+from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid, as_tuple
 from portal.spec.workloads import Placement, StoreName
 
 NodeGroupName = Literal["system", "application", "memory-optimized"]
@@ -54,10 +54,32 @@ class OverlayNetwork(Network):
         return {"cidr": self.cidr}
 
 
+EndpointService = Literal[
+    "ec2messages",
+    "ecr.api",
+    "ecr.dkr",
+    "eks-auth",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+    "secretsmanager",
+    "ssm",
+    "ssmmessages",
+    "sts",
+]
+"""Services of AWS that the platform calls, as PrivateLink names them."""
+
+
 class AwsNetwork(Network):
     """The VPC; pods take their addresses from a secondary range of it."""
 
     nat_gateways: Literal["single", "per-zone"]
+    interface_endpoints: Annotated[tuple[EndpointService, ...], BeforeValidator(as_tuple)] = Field(
+        description="Services that are reached without leaving the VPC; each costs by the hour in every zone."
+    )
+    endpoint_policies: bool = Field(
+        description="Whether endpoints let through only what identities of this account ask for."
+    )
 
 
 class PublicApi(Spec):

@@ -31,7 +31,7 @@ def _parse_cidr(value: Any) -> IPv4Network:
     return network
 
 
-def _tuple(value: Any) -> Any:
+def as_tuple(value: Any) -> Any:
     """YAML has lists; frozen models hold tuples."""
     return tuple(value) if isinstance(value, list) else value
 
@@ -48,7 +48,7 @@ Cidr = Annotated[
 ]
 """An IPv4 range in CIDR notation."""
 
-Several = Annotated[tuple[T, ...], BeforeValidator(_tuple), Field(min_length=1)]
+Several = Annotated[tuple[T, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 """One or more values, in order."""
 
 CpuQuantity = Annotated[str, *_pattern(r"^([1-9]\d*m?|\d+\.\d{1,3})$", "500m")]
@@ -71,10 +71,10 @@ DomainName = Annotated[str, *_pattern(r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+
 Name = Annotated[str, *_pattern(r"^[a-z][a-z0-9-]{0,30}[a-z0-9]$", "portal-prod")]
 """A short identifier that every cloud accepts as part of a name."""
 
-Names = Annotated[tuple[Name, ...], BeforeValidator(_tuple)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 """Any number of names, in order."""
 
-Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_tuple)]
+Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_tuple)]
 """Any number of texts, in order."""
 
 AwsAccount = Annotated[str, *_pattern(r"^\d{12}$", "123456789012")]

@@ -10,6 +10,7 @@ from portal.aws.boundary import bound
 from portal.aws.certificates import EDGE_REGION
 from portal.aws.cluster import Cluster
 from portal.aws.edge import Edge
+from portal.aws.endpoints import Endpoints
 from portal.aws.files import SharedFiles
 from portal.aws.functions import Functions
 from portal.aws.keys import Keys
@@ -65,6 +66,7 @@ class AwsEnvironment(PortalStack):
             logs_key=keys.logs,
             log_retention_days=cloud.cluster.log_retention_days,
         )
+        Endpoints(self, "endpoints", naming=naming, network=network, cloud=cloud)
         cluster = Cluster(
             self,
             "cluster",
