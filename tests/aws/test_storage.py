@@ -8,8 +8,8 @@ from tests.conftest import StackOf
 KEEPING = ("staging-aws", "prod-aws")
 
 
-def test_a_tier_without_backups_has_no_bucket(stack: StackOf) -> None:
-    assert stack("dev-aws").all("aws_s3_bucket") == []
+def test_a_tier_without_backups_has_no_bucket_for_them(stack: StackOf) -> None:
+    assert [bucket.address for bucket in stack("dev-aws").all("aws_s3_bucket")] == ["aws_s3_bucket.artifacts"]
     assert stack("dev-aws").values("postgres-cluster")["backup"] is None
 
 

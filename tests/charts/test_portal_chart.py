@@ -326,6 +326,15 @@ def test_replicas_share_one_folder_of_techdocs_that_outlives_them() -> None:
     assert "techdocs" not in app_config(portal("dev"))[1]
 
 
+def test_plugins_are_told_where_their_packages_lie() -> None:
+    assert app_config(portal("prod"))[1]["portal"]["artifacts"] == {
+        "type": "s3",
+        "bucket": "portal-prod-artifacts",
+        "region": "eu-west-1",
+    }
+    assert "artifacts" not in app_config(portal("dev"))[1]["portal"]
+
+
 def test_the_backend_listens_where_its_service_sends_and_answers_for_the_domain() -> None:
     backend = app_config(portal("prod"))[1]["backend"]
     assert backend["listen"]["port"] == container(portal("prod"), BACKEND)["ports"][0]["containerPort"]

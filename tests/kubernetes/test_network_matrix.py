@@ -131,7 +131,6 @@ PROVIDED_MESH: Rows = ((PROXIES, f"{OUTSIDE} {LINK_LOCAL} api-server", "443"),)
 MANAGED: Rows = (
     # Backstage's stores outside the cluster, by the backend's identity; a Job gives its user the rights.
     ("backstage-backend", "managed-store", "5432 6379"),
-    ("backstage-backend", "pod-identity", "80"),
     (GRANTS, "managed-store", "5432"),
     (GRANTS, "kube-dns node-dns metadata-server", "53 53/UDP"),
     # Whoever may call services anywhere on their ports.
@@ -148,7 +147,7 @@ ALLOWED_ON: Mapping[str, Rows] = {
     # Each cloud hands out identities at its own address; on Azure that is reached like everything else.
     "*-aws": (
         *OWN_MESH,
-        (f"{AUTOSCALING} external-secrets target-controller", "pod-identity", "80"),
+        (f"{AUTOSCALING} external-secrets target-controller backstage-backend", "pod-identity", "80"),
         # What comes from a node's address may be the load balancer, which lives among them.
         ("load-balancer node webhook-caller", "gateway", "8443 15021"),
         (UNPOLICED, "target-controller", "9443"),

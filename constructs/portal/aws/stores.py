@@ -1,6 +1,7 @@
 """The stores of one environment that are services: databases and caches, and who may use them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from constructs import Construct
 
@@ -27,6 +28,8 @@ LONGEST_RETENTION_DAYS = 35
 class ManagedStores(Construct):
     """Every store that the environment places outside the cluster. None of them: nothing is made.
 
+    `user`: whose pods log in by their identity. `statements`: what else it may do, since it can have one role only.
+
     Source: guide, "AWS Architecture", RDS, ElastiCache.
     """
 
@@ -43,6 +46,7 @@ class ManagedStores(Construct):
         functions: Functions,
         environment: Environment,
         user: ServiceAccount,
+        statements: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__(scope, id)
         cloud = environment.clouds.aws
@@ -89,13 +93,14 @@ class ManagedStores(Construct):
             self.caches[cache_name] = cache
             self.alarms += cache.alarms
         self.login: CloudLogin | None = None
-        if self.databases:
+        rights = [*(database.may_connect(cloud) for database in self.databases.values()), *statements]
+        if rights:
             role = ServiceRole(
                 self,
                 "client",
                 name=naming.name(Kind.AWS_NAME, "database-client"),
                 service=POD_IDENTITY,
-                statements=[database.may_connect(cloud) for database in self.databases.values()],
+                statements=rights,
             )
             self.login = CloudLogin(ready=(given_to(self, "user", role=role, cluster_name=cluster_name, user=user),))
 

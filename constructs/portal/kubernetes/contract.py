@@ -232,6 +232,15 @@ class SharedFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArtifactStore:
+    """A bucket that the backend reads and writes by its identity. `ready`: what makes it so."""
+
+    bucket: str
+    region: str
+    ready: tuple[ITerraformDependable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodeAutoscaler:
     """What the cluster autoscaler needs to know of a cloud that does not scale nodes by itself.
 
@@ -285,6 +294,7 @@ class CloudServices:
     `target_controller`: None where the cloud joins pods by itself.
     `databases`, `caches`: the stores that are outside the cluster; all others are inside. `portal_login`: the backend's
     rights, where a store wants its identity. `shared_files`: None where every replica of the backend keeps its own.
+    `artifacts`: None where the portal's plugins have no object store.
     """
 
     volumes: VolumeClass | str | None
@@ -299,3 +309,4 @@ class CloudServices:
     caches: Mapping[CacheName, ManagedCache] = field(default_factory=dict)
     portal_login: CloudLogin | None = None
     shared_files: SharedFiles | None = None
+    artifacts: ArtifactStore | None = None

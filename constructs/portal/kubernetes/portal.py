@@ -47,14 +47,19 @@ def install_portal(install: Installer, *, after: Sequence[ITerraformDependable])
             cluster=install.cluster,
             services=services,
         ),
-        after=[*after, *install.shared_files_ready],
+        after=[
+            *after,
+            *install.shared_files_ready,
+            *(services.artifacts.ready if services.artifacts else ()),
+            *(services.portal_login.ready if services.portal_login else ()),
+        ],
     )
 
 
 def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster, services: CloudServices) -> dict[str, Any]:
     """Values of chart portal. Stores that are not the cloud's are those of charts postgres-cluster and
     redis-failover."""
-    files = services.shared_files
+    files, artifacts = services.shared_files, services.artifacts
     return {
         "domain": apps.domain,
         "frontend": _workload(apps.frontend),
@@ -74,6 +79,7 @@ def values(*, apps: PortalApps, poolers: int, mesh: bool, cluster: Cluster, serv
             "class": SHARED_FILES,
             "mountOptions": list(files.mount_options),
         },
+        "artifacts": artifacts and {"bucket": artifacts.bucket, "region": artifacts.region},
         "signIn": _sign_in(apps.sign_in),
         "apiTokens": [
             {"subject": program, "secret": {"name": api_token_secret(program), "key": TOKEN_KEY}}

@@ -5,6 +5,7 @@ from constructs import Construct
 
 from portal import backends
 from portal.aws import monitoring, storage
+from portal.aws.artifacts import Artifacts
 from portal.aws.backups import Backups
 from portal.aws.boundary import bound
 from portal.aws.certificates import EDGE_REGION
@@ -88,28 +89,6 @@ class AwsEnvironment(PortalStack):
             user=autoscaling.SERVICE_ACCOUNT,
         )
         functions = Functions(self, "functions", naming=naming, network=network, keys=keys, cloud=cloud)
-        stores = ManagedStores(
-            self,
-            "stores",
-            naming=naming,
-            network=network,
-            members_group_id=cluster.members_group_id,
-            cluster_name=cluster.contract.name,
-            keys=keys,
-            functions=functions,
-            environment=environment,
-            user=portal.BACKEND_ACCOUNT,
-        )
-        files = SharedFiles(
-            self,
-            "files",
-            naming=naming,
-            network=network,
-            members_group_id=cluster.members_group_id,
-            cloud=cloud,
-            key=keys.data,
-            protected=environment.protected,
-        )
         log = (
             LogBucket(
                 self,
@@ -121,6 +100,38 @@ class AwsEnvironment(PortalStack):
             )
             if environment.backup.level != "none" or environment.monitoring.archive_days
             else None
+        )
+        artifacts = Artifacts(
+            self,
+            "artifacts",
+            naming=naming,
+            region=cloud.region,
+            key=keys.data,
+            log=log,
+            protected=environment.protected,
+        )
+        stores = ManagedStores(
+            self,
+            "stores",
+            naming=naming,
+            network=network,
+            members_group_id=cluster.members_group_id,
+            cluster_name=cluster.contract.name,
+            keys=keys,
+            functions=functions,
+            environment=environment,
+            user=portal.BACKEND_ACCOUNT,
+            statements=artifacts.statements,
+        )
+        files = SharedFiles(
+            self,
+            "files",
+            naming=naming,
+            network=network,
+            members_group_id=cluster.members_group_id,
+            cloud=cloud,
+            key=keys.data,
+            protected=environment.protected,
         )
         backups = (
             Backups(
@@ -231,6 +242,7 @@ class AwsEnvironment(PortalStack):
                 caches=stores.cache_contracts,
                 portal_login=stores.login,
                 shared_files=files.contract,
+                artifacts=artifacts.contract,
             ),
             layer=environment,
             versions=versions,
