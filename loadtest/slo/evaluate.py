@@ -3,7 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Final, NamedTuple, Self
 
 from loadtest.recording.histogram import Histogram
 from loadtest.run import Cell, Phase, PhaseName, Plan
@@ -50,17 +51,44 @@ def _number(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0") if abs(value) >= 10 else f"{value:.4g}"
 
 
+class _Part(NamedTuple):
+    """What is asked of a cell, or of all of an endpoint in a phase."""
+
+    endpoint: str
+    second: int
+    latency: Histogram
+    requests: int
+    failed: int
+
+    @classmethod
+    def of(cls, cell: Cell) -> Self:
+        return cls(cell.endpoint, cell.second, cell.latency, cell.requests, cell.failed)
+
+    @classmethod
+    def all_of(cls, endpoint: str, parts: Sequence["_Part"]) -> Self:
+        latency = Histogram.merged(part.latency for part in parts)
+        return cls(endpoint, parts[0].second, latency, len(latency), sum(part.failed for part in parts))
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Stretch:
-    """Cells of a window, or of all phases of an objective."""
+    """What was measured in a window, or in all phases of an objective."""
 
     start: float
     end: float
-    cells: tuple[Cell, ...]
+    parts: tuple[_Part, ...]
     covered_seconds: float
 
     def latency(self) -> Histogram:
-        return Histogram.merged(cell.latency for cell in self.cells)
+        return Histogram.merged(part.latency for part in self.parts)
+
+    @property
+    def requests(self) -> int:
+        return sum(part.requests for part in self.parts)
+
+    @property
+    def failed(self) -> int:
+        return sum(part.failed for part in self.parts)
 
 
 def evaluate(
@@ -70,17 +98,24 @@ def evaluate(
 
     With `since_seconds`, of the windows only those that begin then or later.
     """
-    by_phase: dict[PhaseName, list[Cell]] = defaultdict(list)
+    measured: dict[PhaseName, dict[str, list[_Part]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        by_phase[cell.phase].append(cell)
+        measured[cell.phase][cell.endpoint].append(_Part.of(cell))
+
+    @cache
+    def whole(phase: PhaseName, endpoint: str) -> _Part:
+        """Several objectives may be about it; of a long run merging is what takes time."""
+        return _Part.all_of(endpoint, measured[phase][endpoint])
+
     outcomes: list[Outcome] = []
     for objective in objectives.objectives:
-        mine = [cell for name in objective.phases for cell in by_phase[name] if objective.about(cell.endpoint)]
+        mine = [(phase, each) for phase in objective.phases for each in measured[phase] if objective.about(each)]
         spans = _spans(plan, objective.phases, until_seconds)
         if objective.window_seconds is None:
-            outcomes += _whole(objective, mine, spans)
+            outcomes += _whole(objective, [whole(*each) for each in mine], spans)
         else:
-            outcomes += _windowed(objective, mine, spans, objective.window_seconds, since_seconds)
+            parts = [part for phase, each in mine for part in measured[phase][each]]
+            outcomes += _windowed(objective, parts, spans, objective.window_seconds, since_seconds)
     return tuple(outcomes)
 
 
@@ -91,26 +126,26 @@ def _spans(plan: Plan, names: Iterable[PhaseName], until: float) -> list[tuple[f
     return [(p.start_seconds, end(p)) for p in plan.phases if p.name in names and p.start_seconds < until]
 
 
-def _whole(objective: Objective, cells: list[Cell], spans: list[tuple[float, float]]) -> list[Outcome]:
+def _whole(objective: Objective, parts: list[_Part], spans: list[tuple[float, float]]) -> list[Outcome]:
     start, end = (spans[0][0], spans[-1][1]) if spans else (0.0, 0.0)
-    stretch = _Stretch(start=start, end=end, cells=tuple(cells), covered_seconds=sum(b - a for a, b in spans))
+    stretch = _Stretch(start=start, end=end, parts=tuple(parts), covered_seconds=sum(b - a for a, b in spans))
     return [
         _outcome(objective, metric, stretch, observed) for metric, observed in _observed(objective, stretch).items()
     ]
 
 
 def _windowed(
-    objective: Objective, cells: list[Cell], spans: list[tuple[float, float]], window: int, since: float
+    objective: Objective, parts: list[_Part], spans: list[tuple[float, float]], window: int, since: float
 ) -> list[Outcome]:
     """Windows lie side by side within each phase; what is left at its end is no window."""
-    by_second: dict[int, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        by_second[cell.second].append(cell)
+    by_second: dict[int, list[_Part]] = defaultdict(list)
+    for part in parts:
+        by_second[part.second].append(part)
     stretches = [
         _Stretch(
             start=at,
             end=at + window,
-            cells=tuple(cell for second in range(at, at + window) for cell in by_second[second]),
+            parts=tuple(part for second in range(at, at + window) for part in by_second[second]),
             covered_seconds=window,
         )
         for start, end in spans
@@ -175,8 +210,7 @@ def _limits(objective: Objective) -> dict[str, tuple[float, str]]:
 
 def _observed(objective: Objective, stretch: _Stretch) -> Mapping[str, float | None]:
     limits = _limits(objective)
-    requests = sum(cell.requests for cell in stretch.cells)
-    failed = sum(cell.failed for cell in stretch.cells)
+    requests, failed = stretch.requests, stretch.failed
     found: dict[str, float | None] = dict.fromkeys(limits)
     if "throughput" in limits and stretch.covered_seconds:
         found["throughput"] = (requests - failed) / stretch.covered_seconds
@@ -212,24 +246,24 @@ def _outcome(objective: Objective, metric: str, stretch: _Stretch, observed: flo
         limit=limit,
         observed=observed,
         missed=missed,
-        requests=sum(cell.requests for cell in stretch.cells),
+        requests=stretch.requests,
         from_seconds=stretch.start,
         to_seconds=stretch.end,
-        worst_endpoint=_worst_endpoint(metric, stretch.cells) if missed else None,
+        worst_endpoint=_worst_endpoint(metric, stretch.parts) if missed else None,
     )
 
 
-def _worst_endpoint(metric: str, cells: Sequence[Cell]) -> str | None:
+def _worst_endpoint(metric: str, parts: Sequence[_Part]) -> str | None:
     """The one to look at first."""
-    by_endpoint: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        by_endpoint[cell.endpoint].append(cell)
+    by_endpoint: dict[str, list[_Part]] = defaultdict(list)
+    for part in parts:
+        by_endpoint[part.endpoint].append(part)
 
     def badness(endpoint: str) -> float:
         mine = by_endpoint[endpoint]
         if metric in ("error ratio", "throughput"):
-            return sum(cell.failed for cell in mine)
+            return sum(part.failed for part in mine)
         percent = float(metric[1:]) if metric.startswith("p") else 95.0
-        return float(Histogram.merged(cell.latency for cell in mine).percentile(percent))
+        return float(Histogram.merged(part.latency for part in mine).percentile(percent))
 
     return max(by_endpoint, key=badness, default=None)

@@ -1,10 +1,13 @@
 """The sparse histogram counts as the HDR histogram of the library does."""
 
+import random
+from itertools import chain
+
 from hdrh.histogram import HdrHistogram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.recording.histogram import Histogram, bucket, highest
+from loadtest.recording.histogram import DENSE_FROM, Histogram, bucket, highest
 
 DURATIONS = st.lists(st.integers(min_value=0, max_value=3_600_000_000), min_size=1, max_size=60)
 
@@ -32,6 +35,14 @@ def test_merging_loses_nothing(one: list[int], other: list[int]) -> None:
     merged = Histogram.merged([Histogram.recorded(one), Histogram.recorded(other)])
     assert merged == Histogram.recorded(one + other)
     assert Histogram.unpacked(merged.packed()) == merged
+
+
+def test_merging_many_loses_nothing_either() -> None:
+    chance = random.Random(1)
+    seconds = [[int(chance.lognormvariate(10, 1)) for _ in range(200)] for _ in range(200)]
+    parts = [Histogram.recorded(second) for second in seconds]
+    assert sum(len(part.buckets) for part in parts) > DENSE_FROM
+    assert Histogram.merged(parts) == Histogram.recorded(chain.from_iterable(seconds))
 
 
 def test_a_breach_is_not_rounded_away() -> None:
