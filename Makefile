@@ -93,8 +93,10 @@ bundle: setup ## List every chart, image and provider with version and digest
 	@$(PORTAL) bundle
 
 .PHONY: schema
-schema: setup ## Write the JSON Schemas of the environment files
+schema: setup ## Write the JSON Schemas of environment files, objectives and reports
 	@$(PORTAL) schema
+	@$(VENV)/python -m loadtest.slo
+	@$(VENV)/python -m loadtest.report
 
 .PHONY: bench
 bench: setup ## Measure synthesis, fast and eager bindings side by side (minutes)

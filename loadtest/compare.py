@@ -56,7 +56,7 @@ def compare(baseline: Document, run: Document, *, seed: int = 1) -> tuple[Differ
 
 def unlike(baseline: Document, run: Document) -> Iterator[str]:
     for name, document in (("baseline", baseline), ("run", run)):
-        if document.verdict.result == Result.invalid_run.value:
+        if document.verdict.result is Result.invalid_run:
             yield f"the {name} is invalid: {document.verdict.sentence}"
     yield from planned_otherwise(baseline, run, run.target)
     if not steady(baseline).keys() & steady(run).keys():
@@ -96,7 +96,7 @@ def against(baseline: Document, run: Document) -> tuple[Comparison | None, tuple
 
     A run that proves nothing by itself is not compared; one that should have been and cannot be proves nothing.
     """
-    if run.verdict.result == Result.invalid_run.value:
+    if run.verdict.result is Result.invalid_run:
         return None, ()
     try:
         found = compare(baseline, run)

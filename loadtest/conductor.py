@@ -5,12 +5,14 @@ Locust's own end is too short for the last samples: a master waits half a second
 """
 
 import logging
+import platform
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import locust
 from gevent import Greenlet, sleep, spawn
 from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
@@ -283,6 +285,7 @@ class Conductor:
             arrivals=self._arrivals(plan, duration) if plan.model == "open" and duration else None,
             autoscaling=None if isinstance(seen, str) else seen,
             problems=tuple(self._problems),
+            versions={"locust": locust.__version__, "python": platform.python_version()},
         )
 
     def _conclude(self, run: RecordedRun) -> None:

@@ -144,6 +144,8 @@ class RecordedRun:
     autoscaling: AutoscalingRecord | None = None
     problems: tuple[str, ...] = ()
     """What the recorder itself noticed and what makes the numbers unusable."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of what made the load."""
     version: int = VERSION
 
     @property

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Final
 
 from loadtest.autoscaling.assertions import check, measured_elasticity
-from loadtest.autoscaling.elasticity import Elasticity
+from loadtest.autoscaling.elasticity import Elasticity, Gates
 from loadtest.autoscaling.findings import Expectations
 from loadtest.breakpoint import Measured, probes, result
 from loadtest.run import RecordedRun
@@ -77,6 +77,7 @@ class Verdict:
     """Of a search, in order."""
     elasticity: Elasticity | None = None
     """None where no autoscaler was watched, or it is not known what one replica carries."""
+    gates: Gates = field(default_factory=Gates)
 
     @property
     def exit_code(self) -> int:
@@ -112,6 +113,7 @@ def judge(run: RecordedRun, targets: Targets) -> Verdict:
         breakpoint=limit,
         probes=measured,
         elasticity=_elasticity(run, targets.autoscaling),
+        gates=targets.autoscaling.gates if targets.autoscaling else Gates(),
     )
     return verdict.and_also(
         *_validity(run),

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Final, TypeVar
 
-from loadtest.autoscaling.elasticity import Elasticity
 from loadtest.autoscaling.record import AutoscalingRecord, Sample
 from loadtest.recording.histogram import Histogram
 from loadtest.report.document import (
@@ -41,11 +40,11 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
     return Document(
         version=VERSION,
         verdict=Judgement(
-            result=verdict.result.value,
+            result=verdict.result,
             exit_code=verdict.exit_code,
             sentence=verdict.sentence(),
             reasons=tuple(
-                JudgedReason(result=r.result.value, rule=r.rule, text=r.text, at_seconds=r.at_seconds)
+                JudgedReason(result=r.result, rule=r.rule, text=r.text, at_seconds=r.at_seconds)
                 for r in verdict.reasons
             ),
         ),
@@ -80,7 +79,8 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
         ),
         problems=run.problems,
         comparison=comparison,
-        autoscaling=None if run.autoscaling is None else scaling(run.autoscaling, verdict.elasticity),
+        versions=run.versions,
+        autoscaling=None if run.autoscaling is None else scaling(run.autoscaling, verdict),
         breakpoint=None
         if run.plan.search is None
         else Searched(
@@ -99,7 +99,7 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
     )
 
 
-def scaling(record: AutoscalingRecord, elasticity: Elasticity | None) -> Scaling:
+def scaling(record: AutoscalingRecord, verdict: Verdict) -> Scaling:
     replicas: list[Replicas] = []
     conditions: dict[str, ConditionChange] = {}
     changes: list[ConditionChange] = []
@@ -121,7 +121,8 @@ def scaling(record: AutoscalingRecord, elasticity: Elasticity | None) -> Scaling
         conditions=tuple(changes),
         events=record.events,
         gaps=record.gaps,
-        elasticity=elasticity,
+        elasticity=verdict.elasticity,
+        gates=verdict.gates,
     )
 
 

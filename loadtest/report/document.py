@@ -1,15 +1,17 @@
-"""`report.json`: what a run came to, for machines. Versioned; its JSON Schema stands beside this file."""
+"""`report.json`: what a run came to, for machines. Versioned; its JSON Schema is docs/report.schema.json."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import TypeAdapter
 
-from loadtest.autoscaling.elasticity import Elasticity
+from loadtest.autoscaling.elasticity import Elasticity, Gates
 from loadtest.autoscaling.record import Event, Gap
 from loadtest.recording.histogram import JsonHistogram
 from loadtest.run import Ended, Model, Phase, PhaseName, Target
 from loadtest.shapes.search import Breakpoint
+from loadtest.verdict import Result
 
 VERSION: Final = 1
 
@@ -28,7 +30,7 @@ class Percentiles:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedReason:
-    result: str
+    result: Result
     rule: str
     text: str
     at_seconds: float | None
@@ -36,7 +38,7 @@ class JudgedReason:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    result: str
+    result: Result
     exit_code: int
     sentence: str
     reasons: tuple[JudgedReason, ...]
@@ -153,6 +155,8 @@ class Scaling:
     events: tuple[Event, ...]
     gaps: tuple[Gap, ...]
     elasticity: Elasticity | None
+    gates: Gates = field(default_factory=Gates)
+    """What was let through of each at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,6 +192,8 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
+    """What a run came to. Times are seconds from its start."""
+
     version: int
     verdict: Judgement
     profile: str
@@ -207,6 +213,8 @@ class Document:
     breakpoint: Searched | None = None
     autoscaling: Scaling | None = None
     comparison: Comparison | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of what made the load."""
 
 
 DOCUMENT: Final = TypeAdapter(Document)

@@ -26,11 +26,11 @@ def junit(document: Document) -> str:
         if each.regression:
             Xml.SubElement(case, "failure", message=printable(each.sentence()))
     run = Xml.SubElement(suite, "testcase", classname="run", name="verdict", time=f"{document.duration_seconds:.3f}")
-    others = [reason for reason in document.verdict.reasons if reason.result != Result.slo_missed.value]
+    others = [reason for reason in document.verdict.reasons if reason.result is not Result.slo_missed]
     if others:
         # An error, not a failure: these say that the run proves nothing, or that the autoscaler is wrong.
         error = Xml.SubElement(run, "error", message=printable(document.verdict.sentence))
-        error.text = printable("\n".join(f"{reason.result}: {reason.text}" for reason in others))
+        error.text = printable("\n".join(f"{reason.result.value}: {reason.text}" for reason in others))
     for kind, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
         suite.set(kind, str(len(list(suite.iter(tag)))))
     suite.set("time", f"{document.duration_seconds:.3f}")

@@ -9,14 +9,14 @@ from loadtest.report.junit import described, observed
 def summary(document: Document) -> str:
     verdict = document.verdict
     parts = [
-        f"## Load test: {verdict.result}",
+        f"## Load test: {verdict.result.value}",
         f"{escaped(verdict.sentence)}. Profile `{document.profile}` ({document.model} model), "
         f"{document.duration_seconds:.0f} s against {document.target.url}, exit code {verdict.exit_code}.",
     ]
     if document.target.stand_ins:
         parts.append("Not the real thing: " + "; ".join(map(escaped, document.target.stand_ins)) + ".")
     if verdict.reasons:
-        parts.append("\n".join(f"- **{reason.result}**: {escaped(reason.text)}" for reason in verdict.reasons))
+        parts.append("\n".join(f"- **{reason.result.value}**: {escaped(reason.text)}" for reason in verdict.reasons))
     if document.limits:
         rows = [
             (

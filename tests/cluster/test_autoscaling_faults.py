@@ -77,8 +77,10 @@ def test_locust_passes_where_all_works_and_names_each_planted_fault(tmp_path: Pa
     for scene, result, rule, words in SCENES:
         ended, verdict = found[scene.name], found[scene.name].report.verdict
         text = said(ended.report, rule)
-        right = (ended.exit_code, verdict.result) == (EXIT_CODES[result], result) and words in text
-        print(f"{scene.name:16} {verdict.result:17} {ended.exit_code} {'' if right else 'NOT AS EXPECTED '}{text}")
+        right = (ended.exit_code, verdict.result.value) == (EXIT_CODES[result], result) and words in text
+        print(
+            f"{scene.name:16} {verdict.result.value:17} {ended.exit_code} {'' if right else 'NOT AS EXPECTED '}{text}"
+        )
         if not right:
             wrong.append((scene.name, ended))
         assert ended.report.arrivals is not None

@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import psutil
 import pytest
 
+from loadtest.report.__main__ import SCHEMA
 from tests.conftest import ROOT
 from tools.cluster.processes import free_ports
 
@@ -68,7 +70,9 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any]:
+        """As whoever reads it may count on it: valid against its schema."""
         found: dict[str, Any] = json.loads((self.directory / "report.json").read_text())
+        jsonschema.validate(found, json.loads(SCHEMA.read_text()))
         return found
 
     def reasons(self) -> list[str]:

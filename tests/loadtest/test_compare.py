@@ -12,6 +12,7 @@ from loadtest import compare
 from loadtest.compare import NotComparable
 from loadtest.recording.histogram import Histogram
 from loadtest.report.document import DOCUMENT, Document
+from loadtest.verdict import Result
 from tests.loadtest.report.test_forms import document, endpoint
 
 
@@ -70,7 +71,7 @@ def test_the_same_reports_give_the_same_answer() -> None:
 
 def test_runs_of_another_shape_or_target_are_refused() -> None:
     one = run(seed=1)
-    invalid = replace(one, verdict=replace(one.verdict, result="invalid_run"))
+    invalid = replace(one, verdict=replace(one.verdict, result=Result.invalid_run))
     for other, why in (
         (replace(one, profile="steady"), "profile smoke and steady"),
         (replace(one, model="closed"), "model"),
@@ -104,7 +105,7 @@ def test_a_regression_is_a_reason_and_an_invalid_run_is_not_compared() -> None:
     assert {reason.result.exit_code for reason in worse} == {1}
     assert "surely worse by" in worse[0].text
     invalid = run(seed=2)
-    invalid = replace(invalid, verdict=replace(invalid.verdict, result="invalid_run"))
+    invalid = replace(invalid, verdict=replace(invalid.verdict, result=Result.invalid_run))
     assert compare.against(run(seed=1), invalid) == (None, ())
 
 
