@@ -43,7 +43,7 @@ def test_a_stale_backup_and_a_verifier_that_stopped_both_ring(stack: StackOf, na
     assert alarm["treat_missing_data"] == "breaching"
     assert "aws_sns_topic.alarms" in synthesized.references(alarm)
     assert alarm["dimensions"] == {"Environment": name.removesuffix("-aws")}
-    schedule = synthesized.one("aws_scheduler_schedule")
+    schedule = synthesized.one("aws_scheduler_schedule", "backups_verifier_schedule")
     assert "aws_lambda_function.backups_verifier" in synthesized.references(schedule)
     assert "aws_sqs_queue.functions_failed-calls" in synthesized.references(schedule)
 

@@ -57,6 +57,7 @@ def test_managed_policies_are_the_least_that_each_role_needs(stack: StackOf) -> 
         "cluster_network-plugin": {"AmazonEKS_CNI_Policy"},
         "cluster_node": {"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"},
         "cluster_volumes": {"AmazonEBSCSIDriverPolicy"},
+        "ops-host_role": {"AmazonSSMManagedInstanceCore"},
     }
 
 
@@ -79,7 +80,10 @@ def test_whoever_uses_a_role_waits_for_its_rights(stack: StackOf) -> None:
         return {right.address for kind in kinds for right in prod.referring_to(role, kind)}
 
     for role in prod.all("aws_iam_role"):
-        users = [r for r in prod.referring_to(role) if not r.type.startswith("aws_iam")]
+        # A machine has its role by way of a profile.
+        profiles = prod.referring_to(role, "aws_iam_instance_profile")
+        bearers = [*prod.referring_to(role), *(user for profile in profiles for user in prod.referring_to(profile))]
+        users = [each for each in bearers if not each.type.startswith("aws_iam")]
         assert users, role.address
         for user in users:
             assert rights(role) <= prod.comes_after(user), user.address

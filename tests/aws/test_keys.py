@@ -76,6 +76,7 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
         "aws_lambda_function",
         "aws_secretsmanager_secret",
         "aws_iam_role_policy",
+        "aws_instance",
         "aws_launch_template",
         "aws_s3_bucket_server_side_encryption_configuration",
         "kubernetes_storage_class_v1",

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from portal.errors import PortalError
 from portal.spec.loader import load_environments
 from portal.spec.problems import InvalidDataError, Problem
-from portal.spec.rules import broken, machine_architecture
+from portal.spec.rules import broken
+from portal.spec.rules.machines import machine_architecture
 from tests.conftest import ROOT
 
 Edit = Callable[[str, str, str], None]
@@ -56,6 +57,10 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "    # Services of this cloud are not built yet.\n    placement: {backstage-db: cluster, backstage-cache: cluster}\n", "", "clouds.gcp.placement   leaves backstage-db managed, which is not built on this cloud; say `backstage-db: cluster` here"),
         ("dev", "backstage-db: {placement: cluster}", "backstage-db: {placement: elsewhere}", "data.backstage-db.placement = elsewhere   input should be 'cluster' or 'managed'"),
         ("local", "backstage-cache: {placement: cluster}", "backstage-cache: {placement: managed}", "data.backstage-cache.placement = managed   must be cluster: a local cluster has no cloud around it"),
+        ("prod", "application: {min: 6, max: 20,", "application: {min: 6, max: 200,", "clouds.aws.network.pod_cidr = 100.64.128.0/17   is too small: a zone's quarter of it holds 8187 addresses, and 11880 pods may run there"),
+        ("staging", "api_allowed_cidrs: [198.51.100.0/24]\n      deployer_role", "api_allowed_cidrs: []\n      deployer_role", "clouds.aws.cluster.api_allowed_cidrs = []   is empty, so the API server has no public address; people then need clouds.aws.ops_host"),
+        ("prod", "wakes_at_hour: 7", "wakes_at_hour: 25", "clouds.aws.ops_host.wakes_at_hour = 25   input should be less than or equal to 23"),
+        ("prod", "interface_endpoints:\n        [ecr.api", "interface_endpoints:\n        [ecr", "clouds.aws.network.interface_endpoints.0 = ecr   input should be"),
         ("prod", "second_region: eu-central-1", "second_region: eu-west-1", "clouds.aws.data.second_region = eu-west-1   must differ from clouds.aws.region"),
         ("staging", "caches: {shards: 2, replicas: 1}", "caches: {shards: 2, replicas: 0}", "managed.caches.replicas = 0   must be at least 1 in staging"),
         ("prod", "price_class: PriceClass_All", "price_class: All", "clouds.aws.edge.price_class = All   input should be 'PriceClass_100', 'PriceClass_200' or 'PriceClass_All'"),

@@ -87,8 +87,8 @@ class Cluster(Construct):
             vpc_config=EksClusterVpcConfig(
                 subnet_ids=network.node_subnet_ids,
                 endpoint_private_access=True,
-                endpoint_public_access=True,
-                public_access_cidrs=[str(cidr) for cidr in cloud.cluster.api_allowed_cidrs],
+                endpoint_public_access=bool(cloud.cluster.api_allowed_cidrs),
+                public_access_cidrs=[str(cidr) for cidr in cloud.cluster.api_allowed_cidrs] or None,
             ),
             kubernetes_network_config=EksClusterKubernetesNetworkConfig(
                 service_ipv4_cidr=str(cloud.network.service_cidr)

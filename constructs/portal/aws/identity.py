@@ -36,6 +36,7 @@ class ServiceRole(Construct):
         super().__init__(scope, id)
         role = IamRole(self, "Default", name=name, assume_role_policy=trust_policy(service))
         self.arn: str = role.arn
+        self.name: str = role.name
         granted: list[ITerraformDependable] = [
             IamRolePolicyAttachment(
                 self, policy.rpartition("/")[2].lower(), role=role.name, policy_arn=f"arn:aws:iam::aws:policy/{policy}"

@@ -91,6 +91,9 @@ class PublicApi(Spec):
 class AwsCluster(PublicApi):
     """EKS."""
 
+    api_allowed_cidrs: Annotated[tuple[Cidr, ...], BeforeValidator(as_tuple)] = Field(
+        description="Who may reach the API server over the internet; empty: nobody, and deploys run inside the network."
+    )
     deployer_role: str = Field(
         pattern=r"^[\w+=,.@-]{1,64}$", description="Name of the IAM role that deploys; it administers the cluster."
     )
@@ -130,6 +133,18 @@ class AwsEdge(Spec):
     )
 
 
+class AwsOpsHost(Spec):
+    """The machine by which people reach what has no public address; it hibernates in the evening."""
+
+    instance_type: str = Field(
+        pattern=r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", examples=["t3.small"], description="One that can hibernate."
+    )
+    disk_gib: int = Field(ge=20, le=100, description="Its memory has to fit too.")
+    wakes_at_hour: int = Field(ge=0, le=23, description="On working days.")
+    sleeps_at_hour: int = Field(ge=0, le=23)
+    time_zone: str = Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$", examples=["Europe/Berlin"])
+
+
 class AwsNodes(Spec):
     """The EC2 side of a node group."""
 
@@ -158,6 +173,7 @@ class Aws(Cloud):
         description="What stands between the internet and the load balancer; null: nothing, and only networks that are "
         "routed to the VPC reach the portal."
     )
+    ops_host: AwsOpsHost | None = Field(description="null: nobody needs a way in beside the load balancer's.")
     nodes: dict[NodeGroupName, AwsNodes]
 
 

@@ -13,6 +13,8 @@ from portal.spec import rules
 from portal.spec.environment import Environment, LocalEnvironment
 from portal.spec.problems import FileProblem, InvalidDataError, Problem
 from portal.spec.problems import Path as FieldPath
+from portal.spec.rules.network import routed_ranges_are_apart
+from portal.spec.rules.stores import names_are_below_the_zone
 from portal.spec.shared import Shared
 from portal.spec.types import Spec
 
@@ -51,9 +53,9 @@ def load_environments(folder: Path) -> Environments:
     problems += found
     shared, found = documents["shared"].parse(Shared, ())
     problems += found
-    problems += [documents[tier].place(problem) for tier, problem in rules.routed_ranges_are_apart(tiers)]
+    problems += [documents[tier].place(problem) for tier, problem in routed_ranges_are_apart(tiers)]
     if shared is not None:
-        found_names = rules.names_are_below_the_zone(tiers, shared)
+        found_names = names_are_below_the_zone(tiers, shared)
         problems += [documents[tier].place(problem) for tier, problem in found_names]
     if problems or local is None or shared is None:
         raise InvalidDataError(problems)

@@ -55,3 +55,7 @@ class InvalidDataError(PortalError):
             yield f"{file} is not valid ({len(own)} problem{'s' if len(own) > 1 else ''}):"
             yield from map(str, own)
         yield "Nothing was synthesized."
+
+
+def min_above_max(path: Path, low: int, high: int) -> Problem:
+    return Problem(path=path, value=low, rule=f"must not be above max ({high})")

@@ -18,6 +18,7 @@ from portal.aws.keys import Keys
 from portal.aws.load_balancer import LoadBalancer, TargetController
 from portal.aws.monitoring import Alarms
 from portal.aws.network import Network
+from portal.aws.ops_host import OpsHost
 from portal.aws.scaling import NodeAutoscaler
 from portal.aws.secrets import SecretReader
 from portal.aws.storage import LogBucket
@@ -211,6 +212,17 @@ class AwsEnvironment(PortalStack):
                     keys=keys,
                     key=keys.edge,
                 )
+        if cloud.ops_host:
+            OpsHost(
+                self,
+                "ops-host",
+                naming=naming,
+                network=network,
+                cluster_group_id=cluster.security_group_id,
+                keys=keys,
+                functions=functions,
+                spec=cloud.ops_host,
+            )
         Alarms(
             self,
             "alarms",

@@ -1,0 +1,57 @@
+"""Where data live, where copies of them go, and by which names all is reached."""
+
+from collections.abc import Iterator, Mapping
+
+from portal.authorities import authority_file
+from portal.spec.environment import Environment
+from portal.spec.problems import Problem
+from portal.spec.shared import Shared
+from portal.spec.workloads import CACHES, DATABASES
+
+
+def managed_stores_exist(environment: Environment) -> Iterator[Problem]:
+    for name in ("gcp", "azure"):
+        cloud = getattr(environment.clouds, name)
+        for store in (*DATABASES, *CACHES):
+            if environment.placement(store, cloud) == "managed":
+                rule = f"leaves {store} managed, which is not built on this cloud; say `{store}: cluster` here"
+                yield Problem(path=("clouds", name, "placement"), value=None, rule=rule, show_value=False)
+
+
+def managed_databases_are_known_by_their_authority(environment: Environment) -> Iterator[Problem]:
+    aws = environment.clouds.aws
+    if environment.managed_databases(aws) and not authority_file(aws.region).is_file():
+        rule = (
+            f"has no authority of database certificates in {authority_file(aws.region).parent.name}/; "
+            f"put RDS's bundle of the region there as {aws.region}.pem"
+        )
+        yield Problem(path=("clouds", "aws", "region"), value=aws.region, rule=rule)
+
+
+def managed_caches_survive_a_node(environment: Environment) -> Iterator[Problem]:
+    caches = environment.managed.caches
+    if environment.tier != "dev" and caches.replicas == 0:
+        rule = f"must be at least 1 in {environment.tier}: a shard without a replica is lost with its node"
+        yield Problem(path=("managed", "caches", "replicas"), value=0, rule=rule)
+
+
+def aws_copies_go_elsewhere(environment: Environment) -> Iterator[Problem]:
+    aws = environment.clouds.aws
+    if aws.data.second_region == aws.region:
+        rule = f"must differ from clouds.aws.region ({aws.region}): a copy there would be lost with the original"
+        yield Problem(path=("clouds", "aws", "data", "second_region"), value=aws.data.second_region, rule=rule)
+
+
+def aws_edge_has_a_gateway(environment: Environment) -> Iterator[Problem]:
+    if environment.clouds.aws.edge and not environment.mesh:
+        rule = "must be null where mesh is false: without the gateway there is nothing that it could lead to"
+        yield Problem(path=("clouds", "aws", "edge"), value=None, rule=rule, show_value=False)
+
+
+def names_are_below_the_zone(environments: Mapping[str, Environment], shared: Shared) -> Iterator[tuple[str, Problem]]:
+    """Across files: the public zone can delegate every environment's name. Yields (tier of the file, problem)."""
+    zone = shared.clouds.aws.zone
+    for tier, environment in environments.items():
+        if not environment.portal.domain.endswith(f".{zone}"):
+            rule = f"must end in .{zone}, the public zone (clouds.aws.zone of shared.yaml), which delegates it"
+            yield tier, Problem(path=("portal", "domain"), value=environment.portal.domain, rule=rule)
