@@ -1,6 +1,7 @@
 """EKS: who gets in, what is kept, and in which order its parts come."""
 
 import pytest
+from pydantic import ValidationError
 
 from portal.aws.cluster import pod_networking
 from portal.spec.loader import Environments
@@ -91,6 +92,30 @@ def test_addons_come_in_the_order_in_which_nodes_need_them(stack: StackOf) -> No
     assert prod.one("aws_eks_cluster")["bootstrap_self_managed_addons"] is False
     # An addon that stops at a field somebody else has set would leave its old version running.
     assert {addons[name]["resolve_conflicts_on_update"] for name in addons} == {"OVERWRITE"}
+
+
+def test_each_addon_is_of_a_pinned_build(stack: StackOf, versions: Versions) -> None:
+    for name in TIERS:
+        builds = {addon["addon_name"]: addon["addon_version"] for addon in stack(name).all("aws_eks_addon")}
+        assert builds == versions.eks_addons.versions
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"kube-proxy": "v1.35.3-eksbuild.29"}, "kube-proxy must be of Kubernetes 1.36"),
+        ({"coredns": None}, "lacks coredns"),
+        ({"coredns": "latest"}, "should match pattern"),
+    ],
+)
+def test_builds_that_do_not_fit_the_cluster_are_refused(
+    versions: Versions, change: dict[str, str | None], rule: str
+) -> None:
+    pinned: dict[str, str | None] = {str(name): build for name, build in versions.eks_addons.versions.items()}
+    builds = {name: build for name, build in (pinned | change).items() if build}
+    data = {**versions.model_dump(), "eks_addons": {"versions": builds, "reason": "another"}}
+    with pytest.raises(ValidationError, match=rule):
+        Versions.model_validate(data)
 
 
 def test_nodes_come_after_their_way_to_the_registries(stack: StackOf) -> None:

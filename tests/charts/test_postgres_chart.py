@@ -18,6 +18,14 @@ def spec(rendered: Rendered) -> dict[str, Any]:
     return found
 
 
+def test_instances_and_poolers_tolerate_that_their_nodes_are_kept_for_them() -> None:
+    kept = {size: render("postgres-cluster", example("postgres-cluster", size)) for size in ("dev", "prod")}
+    cluster, pooler = kept["prod"].one("Cluster"), kept["prod"].all("Pooler")[0]
+    for spec in (cluster["spec"]["affinity"], pooler["spec"]["template"]["spec"]):
+        assert [each["value"] for each in spec["tolerations"]] == ["memory-intensive"]
+    assert "tolerations" not in kept["dev"].one("Cluster")["spec"]["affinity"]
+
+
 def test_three_instances_are_in_three_zones_and_drained_one_by_one() -> None:
     prod = spec(postgres("prod"))
     assert prod["instances"] == 3

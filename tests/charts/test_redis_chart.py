@@ -156,6 +156,12 @@ def test_pods_choose_nodes_only_where_nodes_are_labelled(part: str) -> None:
     assert "nodeSelector" not in spec(redis("dev"), part)
 
 
+@each_part
+def test_pods_tolerate_that_their_nodes_are_kept_for_them(part: str) -> None:
+    assert [each["value"] for each in spec(redis("prod"), part)["tolerations"]] == ["memory-intensive"]
+    assert "tolerations" not in spec(redis("dev"), part)
+
+
 DNS = {
     ("egress", resolver, f"{protocol}/53")
     for resolver in ("namespace kube-system", "169.254.20.10/32")

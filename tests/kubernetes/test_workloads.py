@@ -46,6 +46,29 @@ def test_each_workload_runs_on_the_nodes_made_for_it(stack: StackOf, name: str) 
         }
 
 
+@pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith(("-aws", "-azure"))])
+def test_nodes_for_data_keep_other_pods_away_and_let_the_stores_in(stack: StackOf, name: str) -> None:
+    synthesized = stack(name)
+    taints = {
+        f"{taint['key']}={taint['value']}:{taint['effect'].title().replace('_', '')}"
+        for group in synthesized.all("aws_eks_node_group")
+        for taint in group.get("taint") or ()
+    } | {
+        taint
+        for pool in synthesized.all("azurerm_kubernetes_cluster_node_pool")
+        for taint in pool.get("node_taints") or ()
+    }
+    assert taints == {"workload-type=memory-intensive:NoSchedule"}
+    for release in ("postgres-cluster", "redis-failover"):
+        values = synthesized.values(release)
+        assert {f"{each['key']}={each['value']}:{each['effect']}" for each in values["tolerations"]} == taints
+
+
+def test_where_no_nodes_are_kept_apart_nothing_is_tolerated(stack: StackOf) -> None:
+    for name in ("prod-gcp", "local"):
+        assert stack(name).values("postgres-cluster")["tolerations"] == []
+
+
 @pytest.mark.parametrize("name", EVERY_STACK)
 def test_the_database_is_what_the_data_say(stack: StackOf, name: str, environments: Environments) -> None:
     database = layer(environments, name).data.portal_db

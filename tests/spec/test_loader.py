@@ -59,6 +59,8 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("local", "backstage-cache: {placement: cluster}", "backstage-cache: {placement: managed}", "data.backstage-cache.placement = managed   must be cluster: a local cluster has no cloud around it"),
         ("prod", "application: {min: 6, max: 20,", "application: {min: 6, max: 200,", "clouds.aws.network.pod_cidr = 100.64.128.0/17   is too small: a zone's quarter of it holds 8187 addresses, and 11880 pods may run there"),
         ("staging", "api_allowed_cidrs: [198.51.100.0/24]\n      deployer_role", "api_allowed_cidrs: []\n      deployer_role", "clouds.aws.cluster.api_allowed_cidrs = []   is empty, so the API server has no public address; people then need clouds.aws.ops_host"),
+        ("staging", "[ecr.api, ecr.dkr, sts, logs,", "[ecr.api, sts,", "lacks ecr.dkr, logs, by which load_generators: fargate"),
+        ("staging", "mesh: true", "mesh: false", "clouds.aws.load_generators = fargate   needs mesh: true"),
         ("prod", "wakes_at_hour: 7", "wakes_at_hour: 25", "clouds.aws.ops_host.wakes_at_hour = 25   input should be less than or equal to 23"),
         ("prod", "interface_endpoints:\n        [ecr.api", "interface_endpoints:\n        [ecr", "clouds.aws.network.interface_endpoints.0 = ecr   input should be"),
         ("prod", "second_region: eu-central-1", "second_region: eu-west-1", "clouds.aws.data.second_region = eu-west-1   must differ from clouds.aws.region"),

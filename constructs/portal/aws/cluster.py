@@ -30,6 +30,7 @@ from portal.aws.nodes import NodeGroups
 from portal.kubernetes import contract, traffic
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws, NodeGroup, NodeGroupName
+from portal.spec.versions import AddonName, Versions
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -52,12 +53,13 @@ class Cluster(Construct):
         keys: Keys,
         cloud: Aws,
         groups: Mapping[NodeGroupName, NodeGroup],
-        kubernetes_version: str,
+        versions: Versions,
         tags: Mapping[str, str],
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
         self._naming = naming
+        self._addon_versions = versions.eks_addons.versions
         name = naming.name(Kind.AWS_NAME)
         role = ServiceRole(
             self,
@@ -77,7 +79,7 @@ class Cluster(Construct):
             self,
             "Default",
             name=name,
-            version=kubernetes_version,
+            version=versions.kubernetes.version,
             role_arn=role.arn,
             deletion_protection=protected,
             bootstrap_self_managed_addons=False,
@@ -250,18 +252,18 @@ class Cluster(Construct):
     def _addon(
         self,
         cluster: EksCluster,
-        name: str,
+        name: AddonName,
         *,
         values: Mapping[str, Any] | None = None,
         identity: EksAddonPodIdentityAssociation | None = None,
         after: Sequence[ITerraformDependable] = (),
     ) -> EksAddon:
-        """An addon at the version that EKS recommends for the cluster's Kubernetes version."""
         return EksAddon(
             self,
             name,
             cluster_name=cluster.name,
             addon_name=name,
+            addon_version=self._addon_versions[name],
             configuration_values=Fn.jsonencode(values) if values else None,
             pod_identity_association=[identity] if identity else None,
             resolve_conflicts_on_create="OVERWRITE",

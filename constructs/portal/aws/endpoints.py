@@ -35,13 +35,15 @@ class Endpoints(Construct):
     `cloud.network.endpoint_policies`: they let through what this account's own identities ask for, and no others, so
     that stolen data cannot be carried to another account by credentials of that one.
 
+    `group_id`: of the services' addresses, None where the data name no service.
+
     Source: guide, "AWS Architecture", VPC Endpoints; AWS PrivateLink guide, "Control access using endpoint policies".
     """
 
     def __init__(self, scope: Construct, id: str, *, naming: Naming, network: Network, cloud: Aws) -> None:
         super().__init__(scope, id)
         guarded = cloud.network.endpoint_policies
-        VpcEndpoint(
+        s3 = VpcEndpoint(
             self,
             "s3",
             vpc_id=network.vpc_id,
@@ -51,12 +53,15 @@ class Endpoints(Construct):
             policy=policy([*own_account(cloud.account), public_buckets(cloud.region)]) if guarded else None,
             tags={"Name": naming.name(Kind.AWS_NAME, "s3")},
         )
+        self.s3_prefix_list_id: str = s3.prefix_list_id
+        self.group_id: str | None = None
         if not cloud.network.interface_endpoints:
             return
         name = naming.name(Kind.AWS_NAME, "endpoints")
         group = SecurityGroup(
             self, "group", name=name, description=f"{name}: whoever is in the VPC", vpc_id=network.vpc_id
         )
+        self.group_id = group.id
         for field in ("cidr", "pod_cidr"):
             VpcSecurityGroupIngressRule(
                 self,

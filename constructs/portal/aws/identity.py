@@ -19,7 +19,8 @@ POD_IDENTITY = "pods.eks.amazonaws.com"
 class ServiceRole(Construct):
     """A role that `service` assumes.
 
-    `managed`: names of AWS's own policies. `statements`: further rights, each on named resources. Whoever uses the role
+    `managed`: names of AWS's own policies. `statements`: further rights, each on named resources. `source_arn`: pattern
+    of what the service must assume it for, where it could do so for somebody else's resources. Whoever uses the role
     depends on `granted`, or it may start before it has its rights, and lose them before it stops.
     """
 
@@ -32,9 +33,10 @@ class ServiceRole(Construct):
         service: str,
         managed: Sequence[str] = (),
         statements: Sequence[Mapping[str, Any]] = (),
+        source_arn: str | None = None,
     ) -> None:
         super().__init__(scope, id)
-        role = IamRole(self, "Default", name=name, assume_role_policy=trust_policy(service))
+        role = IamRole(self, "Default", name=name, assume_role_policy=trust_policy(service, source_arn=source_arn))
         self.arn: str = role.arn
         self.name: str = role.name
         granted: list[ITerraformDependable] = [
@@ -64,8 +66,10 @@ def given_to(
     )
 
 
-def trust_policy(service: str) -> str:
+def trust_policy(service: str, *, source_arn: str | None = None) -> str:
     """Who may assume a role: `service` alone. Pod Identity also names the session's tags."""
     actions = ["sts:AssumeRole", "sts:TagSession"] if service == POD_IDENTITY else ["sts:AssumeRole"]
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
+    statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
+    if source_arn:
+        statement["Condition"] = {"ArnLike": {"aws:SourceArn": source_arn}}
     return Fn.jsonencode({"Version": "2012-10-17", "Statement": [statement]})

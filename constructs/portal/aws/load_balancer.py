@@ -153,6 +153,8 @@ class LoadBalancer(Construct):
             )
         self.arn: str = balancer.arn
         self.dns_name: str = balancer.dns_name
+        self.dns_zone_id: str = balancer.zone_id
+        self.group_id: str = group.id
         self.zone_id: str = zone.zone_id
         self.certificate_proof: str = proved.fqdn
         self.target_group_arn: str = target.arn

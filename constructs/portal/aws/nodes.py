@@ -7,6 +7,7 @@ from cdktf_cdktf_provider_aws.eks_node_group import (
     EksNodeGroup,
     EksNodeGroupLaunchTemplate,
     EksNodeGroupScalingConfig,
+    EksNodeGroupTaint,
     EksNodeGroupUpdateConfig,
 )
 from cdktf_cdktf_provider_aws.launch_template import (
@@ -20,7 +21,7 @@ from constructs import Construct
 
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
-from portal.spec.clouds import WORKLOAD_TYPES, AwsNodes, NodeGroup, NodeGroupName
+from portal.spec.clouds import RESERVED, WORKLOAD_TYPES, AwsNodes, NodeGroup, NodeGroupName
 
 AMI_TYPES = {"amd64": "AL2023_x86_64_STANDARD", "arm64": "AL2023_ARM_64_STANDARD"}
 
@@ -60,6 +61,9 @@ class NodeGroups(Construct):
                 ami_type=AMI_TYPES[group.architecture],
                 instance_types=[machines[name].instance_type],
                 labels={"workload-type": WORKLOAD_TYPES[name]},
+                taint=[EksNodeGroupTaint(key="workload-type", value=WORKLOAD_TYPES[name], effect="NO_SCHEDULE")]
+                if name in RESERVED
+                else None,
                 scaling_config=EksNodeGroupScalingConfig(
                     min_size=group.min, max_size=group.max, desired_size=group.min
                 ),

@@ -13,7 +13,7 @@ from cdktf_cdktf_provider_azurerm.kubernetes_cluster_node_pool import (
 )
 from constructs import Construct
 
-from portal.spec.clouds import WORKLOAD_TYPES, AzureNodes, NodeGroup, NodeGroupName
+from portal.spec.clouds import RESERVED, WORKLOAD_TYPES, AzureNodes, NodeGroup, NodeGroupName
 
 POOL_NAMES: dict[NodeGroupName, str] = {
     "system": "system",
@@ -118,6 +118,7 @@ class NodeGroups(Construct):
                 node_count=group.min,
                 max_pods=MAX_PODS,
                 node_labels={"workload-type": WORKLOAD_TYPES[name]},
+                node_taints=[f"workload-type={WORKLOAD_TYPES[name]}:NoSchedule"] if name in RESERVED else None,
                 upgrade_settings=KubernetesClusterNodePoolUpgradeSettings(
                     max_surge=MAX_SURGE,
                     drain_timeout_in_minutes=DRAIN_TIMEOUT_MINUTES,

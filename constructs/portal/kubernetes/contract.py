@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from cdktf import ITerraformDependable
 
-from portal.spec.clouds import WORKLOAD_TYPES, NodeGroupName
+from portal.spec.clouds import RESERVED, WORKLOAD_TYPES, NodeGroupName
 from portal.spec.workloads import CacheName, DatabaseName
 
 
@@ -92,6 +92,12 @@ class Cluster:
     def nodes(self, group: NodeGroupName) -> dict[str, str]:
         """Node selector of one of the guide's groups; empty where nodes carry no such label."""
         return {"workload-type": WORKLOAD_TYPES[group]} if self.node_pools else {}
+
+    def tolerations(self, group: NodeGroupName) -> list[dict[str, str]]:
+        """What a pod tolerates to run on one of the guide's groups; nothing where nobody is kept away from it."""
+        if group not in RESERVED:
+            return []
+        return [{"key": key, "value": value, "effect": "NoSchedule"} for key, value in self.nodes(group).items()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +280,19 @@ class Ingress:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoadGenerators:
+    """Machines of the load test's own, which are no nodes of ours: no network policy holds there, and no agent runs.
+
+    `security_group`: of its pods, which holds instead. `log_settings`: by file, where such a pod's output goes.
+    `ready`: what takes the pods.
+    """
+
+    security_group: str
+    log_settings: Mapping[str, str]
+    ready: tuple[ITerraformDependable, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class TargetController:
     """What the controller that joins pods to a load balancer has to know. `ready`: the rights of its account."""
 
@@ -294,7 +313,8 @@ class CloudServices:
     `target_controller`: None where the cloud joins pods by itself.
     `databases`, `caches`: the stores that are outside the cluster; all others are inside. `portal_login`: the backend's
     rights, where a store wants its identity. `shared_files`: None where every replica of the backend keeps its own.
-    `artifacts`: None where the portal's plugins have no object store.
+    `artifacts`: None where the portal's plugins have no object store. `load_generators`: None where the load test runs
+    on the nodes.
     """
 
     volumes: VolumeClass | str | None
@@ -310,3 +330,4 @@ class CloudServices:
     portal_login: CloudLogin | None = None
     shared_files: SharedFiles | None = None
     artifacts: ArtifactStore | None = None
+    load_generators: LoadGenerators | None = None

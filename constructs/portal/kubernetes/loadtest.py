@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from cdktf import ITerraformDependable
+from cdktf_cdktf_provider_kubernetes.config_map_v1 import ConfigMapV1, ConfigMapV1Metadata
+from constructs import Construct
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
+from portal.kubernetes.contract import LoadGenerators
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.portal import FRONTEND, TOKEN_KEY, api_token_secret
 from portal.kubernetes.release import OwnChart
@@ -14,8 +17,29 @@ from portal.spec.environment import KubernetesLayer
 from portal.spec.workloads import LoadTest
 
 CHART: Final = "loadtest"
+WORKERS_PORT: Final = 5557
+METRICS_PORT: Final = 9646
+"""Of Locust's leader: for its workers, and for Prometheus."""
 PROGRAM: Final = "load-test"
 """The one of portal.api_tokens whose token the test sends, where there is one."""
+
+
+def install_log_settings(scope: Construct, install: Installer) -> tuple[ITerraformDependable, ...]:
+    """How output of pods on machines of their own is kept. Read once, when such a pod starts, so it is there before.
+
+    Source: EKS user guide, "Start Fargate logging for your cluster".
+    """
+    generators = install.services.load_generators
+    if not generators:
+        return ()
+    settings = ConfigMapV1(
+        scope,
+        "aws-logging",
+        metadata=ConfigMapV1Metadata(name="aws-logging", namespace=ns.FARGATE_LOGS),
+        data=generators.log_settings,
+        depends_on=list(install.namespaces.ready[ns.FARGATE_LOGS]),
+    )
+    return (settings, *generators.ready)
 
 
 def install_load_test(install: Installer, *, after: Sequence[ITerraformDependable]) -> None:
@@ -28,14 +52,14 @@ def install_load_test(install: Installer, *, after: Sequence[ITerraformDependabl
         "load-test",
         chart=OwnChart(name=CHART),
         namespace=ns.LOAD_TEST,
-        values=values(test=test, layer=install.layer),
+        values=values(test=test, layer=install.layer, generators=install.services.load_generators),
         # It reads the portal's autoscaler and token.
         after=[*install.namespaces.ready[ns.PORTAL], *after],
         waits=False,
     )
 
 
-def values(*, test: LoadTest, layer: KubernetesLayer) -> dict[str, Any]:
+def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators | None) -> dict[str, Any]:
     """Values of chart loadtest: against the portal as people reach it."""
     steps = [step.model_dump() for step in test.steps or ()]
     token = {"namespace": ns.PORTAL, "secret": api_token_secret(PROGRAM), "key": TOKEN_KEY}
@@ -51,5 +75,6 @@ def values(*, test: LoadTest, layer: KubernetesLayer) -> dict[str, Any]:
             "dnsCidrs": list(traffic.RESOLVERS),
             "monitoringNamespace": ns.MONITORING,
             "ports": list(traffic.API_SERVER_PORTS),
+            "securityGroup": generators.security_group if generators else None,
         },
     }

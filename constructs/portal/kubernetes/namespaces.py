@@ -34,6 +34,8 @@ MESH = "istio-system"
 INGRESS = "istio-ingress"
 LOAD_BALANCING = "load-balancing"
 LOAD_TEST = "loadtest"
+FARGATE_LOGS = "aws-observability"
+"""Where Fargate looks for its settings, by this name and a label of the same name."""
 
 MESH_MEMBER = {"sidecar.istio.io/inject": "true"}
 """Label of pods that join the mesh. Nobody joins by namespace: a pod that brings its own TLS stays as it is."""
@@ -53,6 +55,7 @@ def needed(cluster: Cluster, services: CloudServices, *, mesh: bool, load_test: 
         *([MESH, INGRESS] if mesh else []),
         *([LOAD_BALANCING] if services.target_controller else []),
         *([LOAD_TEST] if load_test else []),
+        *([FARGATE_LOGS] if services.load_generators else []),
     )
 
 
@@ -149,6 +152,8 @@ NAMESPACES: Mapping[str, NamespaceSpec] = {
     ),
     # Its chart brings the flows.
     LOAD_TEST: NamespaceSpec(pod_security="restricted", pods=110, flows=()),
+    # A ConfigMap and no pods.
+    FARGATE_LOGS: NamespaceSpec(pod_security="restricted", pods=0, flows=()),
     LOAD_BALANCING: NamespaceSpec(
         pod_security="restricted",
         pods=10,

@@ -70,7 +70,7 @@ class Platform(Construct):
             flows=_flows(cluster, services, layer),
             # Elsewhere what costs money or has an address is Terraform's.
             balanced=[ns.INGRESS] if services.ingress and services.ingress.address else [],
-            own_labels={ns.INGRESS: services.ingress.namespace_labels} if services.ingress else {},
+            own_labels=_own_labels(services),
             labels=labels,
             protected=layer.protected,
             after=drivers,
@@ -119,7 +119,16 @@ class Platform(Construct):
         running = portal.install_portal(
             install, after=[*operators, *database, *cache, *managed_stores, *pod_autoscaler]
         )
-        loadtest.install_load_test(install, after=[running, prometheus, credentials])
+        logged = loadtest.install_log_settings(self, install)
+        loadtest.install_load_test(install, after=[running, prometheus, credentials, *logged])
+
+
+def _own_labels(services: CloudServices) -> dict[str, Mapping[str, str]]:
+    """What the cloud looks for on a namespace."""
+    return {
+        **({ns.INGRESS: services.ingress.namespace_labels} if services.ingress else {}),
+        **({ns.FARGATE_LOGS: {ns.FARGATE_LOGS: "enabled"}} if services.load_generators else {}),
+    }
 
 
 def _flows(cluster: Cluster, services: CloudServices, layer: KubernetesLayer) -> dict[str, tuple[Flow, ...]]:

@@ -140,6 +140,7 @@ def cluster_values(
         "synchronous": database.instances > 1,
         "priorityClass": DATA,
         "nodeSelector": cluster.nodes("memory-optimized"),
+        "tolerations": cluster.tolerations("memory-optimized"),
         "network": {
             "clients": [BACKEND],
             "operatorNamespace": ns.DATABASE_OPERATOR,

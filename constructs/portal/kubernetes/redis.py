@@ -106,6 +106,7 @@ def failover_values(
         "priorityClass": DATA,
         "storage": {"size": f"{cache.storage_gib}Gi", "class": storage_class, "keepAfterDelete": protected},
         "nodeSelector": cluster.nodes("memory-optimized"),
+        "tolerations": cluster.tolerations("memory-optimized"),
         "mesh": mesh,
         "network": {
             "clients": [BACKEND],

@@ -19,6 +19,10 @@ WORKLOAD_TYPES: dict[NodeGroupName, str] = {
 """The guide's `workload-type` label of each node group."""
 
 
+RESERVED: frozenset[NodeGroupName] = frozenset({"memory-optimized"})
+"""Groups whose nodes are for pods that ask for them: a taint, the label again, keeps others away."""
+
+
 class NodeGroup(Spec):
     """Bounds of one node group, the same on every cloud that has groups."""
 
@@ -174,6 +178,9 @@ class Aws(Cloud):
         "routed to the VPC reach the portal."
     )
     ops_host: AwsOpsHost | None = Field(description="null: nobody needs a way in beside the load balancer's.")
+    load_generators: Literal["nodes", "fargate"] = Field(
+        description="Where the pods of a load test run: on the nodes that they load, or on machines of their own."
+    )
     nodes: dict[NodeGroupName, AwsNodes]
 
 

@@ -1,8 +1,9 @@
 """What the platform is built from, and at which version: `versions.yaml` as types."""
 
 from pathlib import Path
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from portal.spec.loader import load
 from portal.spec.types import Digest, Repository, Spec
@@ -12,6 +13,26 @@ class KubernetesVersion(Spec):
     """The minor version that every cluster runs."""
 
     version: str = Field(pattern=r"^1\.\d{2}$")
+    reason: str
+
+
+AddonName = Literal[
+    "aws-ebs-csi-driver",
+    "aws-efs-csi-driver",
+    "coredns",
+    "eks-pod-identity-agent",
+    "kube-proxy",
+    "metrics-server",
+    "snapshot-controller",
+    "vpc-cni",
+]
+"""Addons of EKS that a cluster has."""
+
+
+class EksAddons(Spec):
+    """The builds of EKS's addons."""
+
+    versions: dict[AddonName, Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]]
     reason: str
 
 
@@ -54,8 +75,19 @@ class Versions(Spec):
     """Everything that has a version and is not a Python or Node package."""
 
     kubernetes: KubernetesVersion
+    eks_addons: EksAddons
     images: dict[str, OperandImage]
     charts: Charts
+
+    @model_validator(mode="after")
+    def _addons_belong_to_the_cluster(self) -> Self:
+        """kube-proxy may not be newer than the API server, and EKS names its builds after both."""
+        addons, version = self.eks_addons.versions, self.kubernetes.version
+        if missing := set(get_args(AddonName)) - set(addons):
+            raise ValueError(f"eks_addons.versions lacks {', '.join(sorted(missing))}")
+        if not addons["kube-proxy"].startswith(f"v{version}."):
+            raise ValueError(f"eks_addons.versions.kube-proxy must be of Kubernetes {version}, as the cluster is")
+        return self
 
 
 def load_versions() -> Versions:

@@ -16,6 +16,7 @@ from portal.aws.files import SharedFiles
 from portal.aws.functions import Functions
 from portal.aws.keys import Keys
 from portal.aws.load_balancer import LoadBalancer, TargetController
+from portal.aws.load_generators import LoadGenerators
 from portal.aws.monitoring import Alarms
 from portal.aws.network import Network
 from portal.aws.ops_host import OpsHost
@@ -68,7 +69,7 @@ class AwsEnvironment(PortalStack):
             logs_key=keys.logs,
             log_retention_days=cloud.cluster.log_retention_days,
         )
-        Endpoints(self, "endpoints", naming=naming, network=network, cloud=cloud)
+        endpoints = Endpoints(self, "endpoints", naming=naming, network=network, cloud=cloud)
         cluster = Cluster(
             self,
             "cluster",
@@ -77,7 +78,7 @@ class AwsEnvironment(PortalStack):
             keys=keys,
             cloud=cloud,
             groups=environment.nodes,
-            kubernetes_version=versions.kubernetes.version,
+            versions=versions,
             tags=labels,
             protected=environment.protected,
         )
@@ -175,7 +176,7 @@ class AwsEnvironment(PortalStack):
             user=security.SECRETS_SERVICE_ACCOUNT,
             others=stores.secrets,
         )
-        balancer, target_controller = None, None
+        balancer, target_controller, load_generators = None, None, None
         if environment.mesh:
             balancer = LoadBalancer(
                 self,
@@ -212,6 +213,19 @@ class AwsEnvironment(PortalStack):
                     keys=keys,
                     key=keys.edge,
                 )
+            if cloud.load_generators == "fargate":
+                load_generators = LoadGenerators(
+                    self,
+                    "load-generators",
+                    naming=naming,
+                    network=network,
+                    endpoints=endpoints,
+                    cluster=cluster,
+                    balancer=balancer,
+                    keys=keys,
+                    cloud=cloud,
+                    domain=environment.portal.domain,
+                ).contract
         if cloud.ops_host:
             OpsHost(
                 self,
@@ -255,6 +269,7 @@ class AwsEnvironment(PortalStack):
                 portal_login=stores.login,
                 shared_files=files.contract,
                 artifacts=artifacts.contract,
+                load_generators=load_generators,
             ),
             layer=environment,
             versions=versions,

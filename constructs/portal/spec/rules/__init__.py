@@ -31,6 +31,7 @@ from portal.spec.rules.machines import (
 from portal.spec.rules.network import (
     a_private_api_has_a_way_in,
     aws_api_is_not_open,
+    aws_load_generators_can_start,
     aws_pods_fit,
     aws_ranges_are_apart,
     azure_api_is_not_open,
@@ -77,6 +78,7 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     aws_api_is_not_open,
     azure_api_is_not_open,
     a_private_api_has_a_way_in,
+    aws_load_generators_can_start,
     managed_stores_exist,
     managed_databases_are_known_by_their_authority,
     managed_caches_survive_a_node,

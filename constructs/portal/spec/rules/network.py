@@ -115,6 +115,35 @@ def aws_pods_fit(environment: Environment) -> Iterator[Problem]:
         yield Problem(path=("clouds", "aws", "network", "pod_cidr"), value=network.pod_cidr, rule=rule)
 
 
+FARGATE_NEEDS = ("ecr.api", "ecr.dkr", "logs")
+"""Endpoints by which a pod without another way out gets its image and keeps its output. Source: EKS user guide,
+"Deploy private clusters with limited internet access"."""
+
+
+def aws_load_generators_can_start(environment: Environment) -> Iterator[Problem]:
+    """On Fargate a pod reaches the load balancer and endpoints, and nothing else."""
+    aws = environment.clouds.aws
+    if aws.load_generators != "fargate":
+        return
+    path: Path = ("clouds", "aws", "load_generators")
+    if not environment.mesh:
+        yield Problem(
+            path=path, value="fargate", rule="needs mesh: true, without which there is no load balancer to load"
+        )
+    if lacking := [service for service in FARGATE_NEEDS if service not in aws.network.interface_endpoints]:
+        rule = f"lacks {', '.join(lacking)}, by which load_generators: fargate gets its images and keeps its logs"
+        yield Problem(
+            path=("clouds", "aws", "network", "interface_endpoints"),
+            value=", ".join(aws.network.interface_endpoints) or "[]",
+            rule=rule,
+        )
+    test = environment.load_test
+    registry = f".dkr.ecr.{aws.region}.amazonaws.com/"
+    if test and registry not in test.image.repository:
+        rule = f"must lie in ECR of this region (<account>{registry}...): load_generators: fargate reaches no other"
+        yield Problem(path=("load_test", "image", "repository"), value=test.image.repository, rule=rule)
+
+
 def a_private_api_has_a_way_in(environment: Environment) -> Iterator[Problem]:
     aws = environment.clouds.aws
     if not aws.cluster.api_allowed_cidrs and aws.ops_host is None:

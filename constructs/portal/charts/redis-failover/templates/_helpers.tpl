@@ -55,6 +55,9 @@ topologySpreadConstraints:
 {{- with .root.Values.nodeSelector }}
 nodeSelector: {{ toJson . }}
 {{- end }}
+{{- with .root.Values.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
 {{- end }}
 
 {{/* No read-only root: the images' entry points complete their configuration under /etc. */}}
