@@ -81,6 +81,11 @@ coverage: setup ## Show where each row of the deployment guide is (CLOUD=kuberne
 	@$(PORTAL) synth > /dev/null
 	@$(PORTAL) coverage $(CLOUD)
 
+.PHONY: diagrams
+diagrams: setup ## Draw what prod-aws is made of, from its synthesized JSON, into docs/diagrams/
+	@$(PORTAL) synth > /dev/null
+	@$(PORTAL) diagrams
+
 .PHONY: accept
 accept: setup ## Put every stack through the real providers, offline and without an account (STACK=name: one)
 	@bin/prerequisites terraform

@@ -3,7 +3,19 @@
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-from portal.commands import accept, addresses, affected, bench, bundle, coverage, login, preflight, schema, synth
+from portal.commands import (
+    accept,
+    addresses,
+    affected,
+    bench,
+    bundle,
+    coverage,
+    diagrams,
+    login,
+    preflight,
+    schema,
+    synth,
+)
 
 
 class Command(Protocol):
@@ -23,4 +35,16 @@ class Command(Protocol):
     def run(self, options: Namespace) -> int: ...
 
 
-COMMANDS: tuple[Command, ...] = (synth, addresses, preflight, coverage, accept, bundle, schema, bench, affected, login)
+COMMANDS: tuple[Command, ...] = (
+    synth,
+    addresses,
+    preflight,
+    coverage,
+    accept,
+    bundle,
+    schema,
+    diagrams,
+    bench,
+    affected,
+    login,
+)
