@@ -8,14 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from portal.helm_values import REFERENCE, decoded
 from portal.kubernetes.monitoring import SELECTED
 from portal.rendering import Object, OwnRelease, render
 from portal.spec.versions import Versions
-from tests.charts.rendering import conforms, helm, matches
+from tests.charts.rendering import Refused, conforms, helm, matches
 from tests.conftest import StackOf
 from tests.kubernetes.actors import RUN_PODS, pods
 from tests.kubernetes.pod_security import containers, violations
@@ -165,6 +167,28 @@ def findings(release: OwnRelease) -> list[dict[str, Any]]:
 def test_helm_finds_nothing_to_complain_about(stack: StackOf, name: str) -> None:
     for release in releases_of(stack(name)):
         assert "0 chart(s) failed" in complaints(release), release.name
+
+
+@cache
+def refused_by_the_first_plan(chart: Path, values: str) -> str | None:
+    """What Helm says of the values that a plan knows before anything is made."""
+    try:
+        helm("lint", str(chart), values=json.loads(values))
+    except Refused as refused:
+        return str(refused)
+    return None
+
+
+@each_stack
+def test_the_first_plan_of_an_environment_refuses_nothing(stack: StackOf, name: str) -> None:
+    """Terraform's provider lints when it plans, and skips documents with something in them that is not known yet."""
+    synthesized = stack(name)
+    for release, resource in synthesized.releases.items():
+        if resource["lint"]:
+            known = [document for document in resource["values"] if not REFERENCE.search(document)]
+            values = decoded(known, known=str)
+            refused = refused_by_the_first_plan(synthesized.file.parent / resource["chart"], json.dumps(values))
+            assert refused is None, release
 
 
 @each_stack

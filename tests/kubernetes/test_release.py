@@ -165,7 +165,10 @@ def test_a_reference_is_encoded_by_terraform(tmp_path: Any) -> None:
     stack.node.root.synth()  # type: ignore[attr-defined]
     document = json.loads((tmp_path / "stacks" / "references" / "cdk.tf.json").read_text())
     known, later = document["output"]["values"]["value"]
-    assert json.loads(known) == {"db": {"port": 5432}}, "what is known can be checked before anything is made"
+    unknown = "known-after-apply"
+    assert json.loads(known) == {"db": {"host": unknown, "port": 5432}, "list": [unknown]}, (
+        "what a plan knows lacks nothing that a chart demands"
+    )
     assert '"host": ${jsonencode(var.name)}' in later
     assert helm_values([known, later]) == {"db": {"host": "<var.name>", "port": 5432}, "list": ["<var.name>"]}
 

@@ -1,6 +1,7 @@
 """One Helm release, the way every release here is made."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,11 @@ from portal.kubernetes.own_charts import chart_digest, own_chart
 from portal.spec.versions import Charts
 from portal.spec.workloads import ChartName
 
-TOKEN_MARK = "${TfToken["
+TOKEN = re.compile(r"\$\{TfToken\[[^\]]*\]\}")
 """How cdktf marks a reference inside a string. Asking jsii for it would cost a round trip for each leaf."""
+
+UNKNOWN = "known-after-apply"
+"""Stands for a reference where only what is known counts. Charts take it for a name, a host or a part of an address."""
 
 INSTALL_TIMEOUT_SECONDS = 900
 """Covers image pulls on fresh nodes, volume creation and the slowest readiness of any chart here."""
@@ -94,30 +98,32 @@ def encode_values(values: Mapping[str, Any]) -> list[str]:
 
     What Terraform knows when it plans makes the first document; leaves with a reference make a second one, which Helm
     lays over the first. In one document a single reference to something that does not exist yet would hide all values
-    from the plan, and from the check against the chart's schema.
+    from the plan. Terraform's provider checks values against the chart's schema already then, and skips a document with
+    something unknown in it: in the first document `UNKNOWN` stands for each reference, so that nothing is missing.
 
     Literal `${` and `%{` are escaped, or Terraform would evaluate them. A reference becomes `${jsonencode(...)}`, so
     that its quotes and line breaks cannot break the document. (`Fn.jsonencode` of the whole does neither for strings
     that hold a `${`.)
     """
-    known, referring = _split(values)
-    return [_document(part) for part in (known, referring) if part]
+    return [_document(part) for part in (_planned(values), _referring(values)) if part]
 
 
-def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The leaves without references, and those with. A list goes as a whole, as Helm replaces lists."""
-    known: dict[str, Any] = {}
-    referring: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            known_below, referring_below = _split(value)
-            if known_below or not referring_below:
-                known[key] = known_below
-            if referring_below:
-                referring[key] = referring_below
-        else:
-            (referring if _refers(value) else known)[key] = value
-    return known, referring
+def _planned(value: Any) -> Any:
+    """As it is known before anything is made."""
+    if isinstance(value, Mapping):
+        return {key: _planned(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_planned(item) for item in value]
+    return TOKEN.sub(UNKNOWN, value) if isinstance(value, str) else value
+
+
+def _referring(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The leaves with references. A list goes as a whole, as Helm replaces lists."""
+    return {
+        key: _referring(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+        if _refers(value)
+    }
 
 
 def _refers(value: Any) -> bool:
@@ -125,7 +131,7 @@ def _refers(value: Any) -> bool:
         return any(map(_refers, value.values()))
     if isinstance(value, (list, tuple)):
         return any(map(_refers, value))
-    return isinstance(value, str) and TOKEN_MARK in value
+    return isinstance(value, str) and TOKEN.search(value) is not None
 
 
 def _document(values: Mapping[str, Any]) -> str:
