@@ -1,4 +1,7 @@
-"""Checkov over the JSON of every stack: nothing fails but what a written reason lets stand."""
+"""Checkov over the JSON of every stack: nothing fails but what a written reason lets stand.
+
+`pytest -s tests/policy` prints the summary.
+"""
 
 import json
 import subprocess
@@ -36,8 +39,10 @@ def scan(folder: Path, documents: dict[str, dict[str, Any]]) -> list[Finding]:
     options = ("--framework", "terraform_json", "--skip-download", "--output", "json", "--compact", "--quiet")
     done = subprocess.run([checkov, "-d", folder, *options], capture_output=True, text=True, check=False, timeout=300)
     report = json.loads(done.stdout)
-    assert report["summary"]["parsing_errors"] == 0, done.stderr
-    assert report["summary"]["passed"] + report["summary"]["failed"] >= 10 * len(documents)
+    summary = report["summary"]
+    assert summary["parsing_errors"] == 0, done.stderr
+    assert summary["passed"] + summary["failed"] >= 10 * len(documents)
+    print(f"\nCheckov {summary['checkov_version']}: {summary['passed']} checks passed, {summary['failed']} failed")
     return [
         Finding(Path(found["file_path"]).parent.name, found["check_id"], found["resource"], found["check_name"])
         for found in report["results"]["failed_checks"]
@@ -58,6 +63,7 @@ def test_every_finding_has_a_reason_and_every_reason_a_finding(stack: StackOf, t
         if not matching:
             unexplained.append(finding)
     assert unexplained == []
+    print(f"{len(findings)} failed checks have one of {len(skips)} written reasons")
     assert [skip for index, skip in enumerate(skips) if index not in used] == []
 
 
