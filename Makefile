@@ -45,7 +45,7 @@ test: setup ## Run the tests, without those marked slow
 	@$(VENV)/python -m pytest -m "not slow"
 
 .PHONY: test-all
-test-all: setup ## Run all tests
+test-all: setup $(TARGET_READY) ## Run all tests
 	@bin/prerequisites terraform
 	@$(VENV)/python -m pytest -m "not realtime and not nightly"
 	@$(MAKE) test-realtime

@@ -32,7 +32,8 @@ def test_it_is_inside_the_network_and_nothing_of_it_is_open_to_everybody(stack: 
 def test_it_reaches_the_gateways_ports_and_pods_admit_it_there_alone(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     group = synthesized.one("aws_security_group", "load-balancer_group")
-    out = synthesized.referring_to(group, "aws_vpc_security_group_egress_rule")
+    rules = synthesized.referring_to(group, "aws_vpc_security_group_egress_rule")
+    out = [rule for rule in rules if rule["security_group_id"] == f"${{{group.address}.id}}"]
     assert {(r["from_port"], r["to_port"]) for r in out} == {(8443, 8443), (15021, 15021)}
     at_pods = [rule for rule in admitting(synthesized, group) if rule not in admitted_by(synthesized, group)]
     assert {(r["from_port"], r["to_port"]) for r in at_pods} == {(8443, 8443), (15021, 15021)}
@@ -51,14 +52,18 @@ def admitted_by(stack: SynthesizedStack, group: Resource) -> list[Resource]:
 
 
 @pytest.mark.parametrize("name", ["staging-aws", "prod-aws"])
-def test_behind_the_edge_it_admits_cloudfronts_servers_alone(stack: StackOf, name: str) -> None:
+def test_behind_the_edge_it_admits_cloudfronts_servers_and_the_load_test_alone(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     (servers,) = [d for d in synthesized.data_sources.values() if d.type == "aws_ec2_managed_prefix_list"]
     assert servers["name"] == "com.amazonaws.global.cloudfront.origin-facing"
-    (rule,) = admitted_by(synthesized, synthesized.one("aws_security_group", "load-balancer_group"))
-    assert rule["prefix_list_id"] == f"${{{servers.address}.id}}"
+    rules = admitted_by(synthesized, synthesized.one("aws_security_group", "load-balancer_group"))
+    sources = {rule.get("prefix_list_id") or rule["referenced_security_group_id"] for rule in rules}
+    generators = {
+        f"${{{each.address}.id}}" for each in synthesized.all("aws_security_group") if "load-gen" in each.path
+    }
+    assert sources == {f"${{{servers.address}.id}}"} | generators
     # The list counts as 55 rules, and 60 fit: a second port would be refused.
-    assert (rule["from_port"], rule["to_port"]) == (443, 443)
+    assert {(rule["from_port"], rule["to_port"]) for rule in rules} == {(443, 443)}
 
 
 def test_without_an_edge_it_admits_the_network_it_is_in(stack: StackOf, environments: Environments) -> None:
@@ -114,8 +119,8 @@ def test_the_certificate_is_proved_in_the_zone_of_the_portals_name(
     assert (zone["name"], zone["private_zone"]) == (domain, False)
     for certificate in synthesized.all("aws_acm_certificate"):
         assert certificate["domain_name"] == domain
-    for record in synthesized.all("aws_route53_record"):
-        assert zone.address in synthesized.references(record)
+    proof = synthesized.one("aws_route53_record", "load-balancer_certificate-proof")
+    assert zone.address in synthesized.references(proof)
     https = synthesized.one("aws_lb_listener", "load-balancer_https")
     assert "aws_acm_certificate_validation.load-balancer_certificate-proved" in synthesized.references(https)
 
