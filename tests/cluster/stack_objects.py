@@ -7,6 +7,7 @@ from tests.kubernetes.rendered import Placed, namespace_of, provider_policies
 from tests.synthesized import Resource, SynthesizedStack
 
 PROVIDER_KINDS = {
+    "kubernetes_config_map_v1",
     "kubernetes_namespace_v1",
     "kubernetes_network_policy_v1",
     "kubernetes_resource_quota_v1",
@@ -28,6 +29,10 @@ def provider_objects(stack: SynthesizedStack) -> list[Object]:
         *(
             _object("v1", "ResourceQuota", r, namespace_of(stack, r["metadata"]["namespace"]), spec=r["spec"])
             for r in stack.all("kubernetes_resource_quota_v1")
+        ),
+        *(
+            _object("v1", "ConfigMap", r, namespace_of(stack, r["metadata"]["namespace"]), data=r["data"])
+            for r in stack.all("kubernetes_config_map_v1")
         ),
         *provider_policies(stack),
     ]

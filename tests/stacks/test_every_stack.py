@@ -22,6 +22,7 @@ LEAVES = {
     "aws_cloudwatch_log_delivery": "writes the distribution's requests down",
     "aws_cloudwatch_metric_alarm": "rings by itself",
     "aws_efs_backup_policy": "a setting of the file system",
+    "aws_eks_fargate_profile": "takes the pods of a load test, when the data ask for one",
     "aws_flow_log": "watches the VPC",
     "aws_kms_alias": "names a key for people",
     "aws_lb_listener": "sends plain requests to HTTPS",
@@ -40,6 +41,7 @@ LEAVES = {
     "aws_sns_topic_policy": "a setting of a topic",
     "azurerm_monitor_diagnostic_setting": "sends logs",
     "azurerm_subnet_network_security_group_association": "guards a subnet that holds no data yet",
+    "kubernetes_config_map_v1": "tells Fargate where output goes",
     "helm_release": "the last release of the chain is what the stack is for",
 }
 
