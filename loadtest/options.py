@@ -1,5 +1,6 @@
 """What the command line, the environment and config files ask for, in our terms."""
 
+import logging
 import os
 from argparse import ArgumentTypeError, Namespace
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Any, Final
 from loadtest.autoscaling import session
 from loadtest.breakpoint import steady
 from loadtest.compare import NotComparable, planned_otherwise, read
-from loadtest.preflight import preflight
+from loadtest.preflight import of_autoscaler, preflight
 from loadtest.report.document import Document
 from loadtest.run import Plan, Target
 from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 from loadtest.variables import STAND_INS_VARIABLE, TOKEN_VARIABLE
+
+log = logging.getLogger(__name__)
 
 
 class BadOptions(ValueError):
@@ -238,7 +241,8 @@ class Options:
         )
 
     def preflight(self, host: str, plan: Plan, *, generators: int) -> list[str]:
-        return preflight(
+        """Why the run must not start. What may go wrong, or is not known, is logged."""
+        problems = preflight(
             host,
             plan=plan,
             generators=generators,
@@ -247,3 +251,9 @@ class Options:
             production=self.parsed.production_host,
             allowed=self.parsed.yes_load_production,
         )
+        if self.parsed.autoscaling:
+            cluster = of_autoscaler(Path(self.parsed.autoscaling))
+            problems += cluster.refusals
+            for note in cluster.notes:
+                log.warning("Preflight: %s", note)
+        return problems

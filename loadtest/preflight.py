@@ -1,14 +1,21 @@
 """Before anything is sent: is the target there and the right one, may it be loaded, and can this generator do it."""
 
+import base64
 import json
+import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from gevent import sleep
 from geventhttpclient.useragent import BadStatusCode, UserAgent
 
+from loadtest.autoscaling.feasible import FEASIBILITY, Feasibility
 from loadtest.run import Plan
 
 READY_TRIES: Final = 3
@@ -18,6 +25,9 @@ HEALTH_PATH: Final = "/api/health"
 TOKEN_PATH: Final = "/api/catalog/entities/by-query?limit=1"
 RPS_PER_CORE: Final = 3000
 """What one process, which has one core, can send; see docs/loadtest.md."""
+
+SURVEY_SECONDS: Final = 60.0
+"""For all that is asked of an API server, each answer of which may take five."""
 
 
 class Unfit(Exception):
@@ -38,7 +48,7 @@ def preflight(
 
     `generators` are the processes that send; of a production host that may not be loaded nothing is asked.
     """
-    problems = _too_fast(plan, generators)
+    problems = [*_too_fast(plan, generators), *_token_ends(token, plan, now=time.time())]
     name = urlsplit(host).hostname
     if name is None:
         return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com", *problems]
@@ -61,6 +71,58 @@ def _too_fast(plan: Plan, generators: int) -> list[str]:
         f"{highest:,.0f} arrivals/s are planned, and {generators} generators send {possible:,} at most "
         f"({RPS_PER_CORE:,} a core): start {needed} (--processes, or --worker on other machines), or lower --rate"
     ]
+
+
+def expires_at(token: str) -> float | None:
+    """When a JSON Web Token ends, in seconds since 1970; None of one without an end, and of any other token.
+
+    Source: RFC 7519, section 4.1.4.
+    """
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+        return float(claims["exp"])
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def _token_ends(token: str, plan: Plan, *, now: float) -> list[str]:
+    """A guest's token is renewed in the run; a static one cannot be."""
+    ends = expires_at(token)
+    if ends is None:
+        return []
+    if ends <= now:
+        return [f"PORTAL_TOKEN expired {now - ends:,.0f} s ago, and nobody renews it: give one that is good"]
+    seconds = plan.search.seconds if plan.search else plan.end_seconds
+    if seconds is None or ends >= now + seconds:
+        return []
+    return [
+        f"PORTAL_TOKEN expires in {ends - now:,.0f} s, the run takes {seconds:,.0f} s, and nobody renews it: give one "
+        "that lives longer, or shorten the run"
+    ]
+
+
+def of_autoscaler(file: Path) -> Feasibility:
+    """What stands against the plan of an autoscaler's file, as seen by who will sample it.
+
+    Asked in a process of its own: the Kubernetes client loads urllib3, which must not come before gevent.
+    """
+    command = [sys.executable, "-m", "loadtest.autoscaling.survey", str(file)]
+    root = str(Path(__file__).resolve().parent.parent)
+    try:
+        asked = subprocess.run(
+            command,
+            env=os.environ | {"PYTHONPATH": root},
+            capture_output=True,
+            text=True,
+            timeout=SURVEY_SECONDS,
+            check=True,
+        )
+        return FEASIBILITY.validate_json(asked.stdout)
+    except subprocess.TimeoutExpired:
+        why = f"it took over {SURVEY_SECONDS:.0f} s; look at the API server"
+    except subprocess.CalledProcessError as error:
+        why = " ".join(error.stderr.strip().splitlines()[-1:]) or f"it ended with {error.returncode}"
+    return Feasibility(refusals=(f"the cluster could not be looked at: {why}",), notes=())
 
 
 def _not_ready(url: str) -> list[str]:

@@ -19,10 +19,11 @@ from loadtest.autoscaling.findings import (
     Run,
     invalid,
     replayed,
+    use_percent,
     wrong,
 )
 from loadtest.autoscaling.moves import bounded, moved
-from loadtest.autoscaling.record import AutoscalingRecord, Sample
+from loadtest.autoscaling.record import AutoscalingRecord
 from loadtest.autoscaling.replay import course
 from loadtest.autoscaling.spec import HpaSpec
 from loadtest.autoscaling.steps import descent
@@ -161,7 +162,7 @@ def _returned(run: Run) -> Iterator[Finding]:
     spec, first, last = inside[0].spec, inside[0].sample.replicas, inside[-1]
     if any(metric.target_percent is None for metric in spec.metrics):
         return
-    idle = _percents(last.sample, spec)
+    idle = use_percent(last.sample.pods, last.sample.usage, spec)
     if len(idle) < len(spec.metrics):
         # Said by the rule about metrics.
         return
@@ -182,22 +183,6 @@ def _returned(run: Run) -> Iterator[Finding]:
     else:
         text = f"{last.sample.replicas} replicas after {due:.0f} s without load, at {used} of its requests"
         yield wrong("rest", text, last.at)
-
-
-def _percents(sample: Sample, spec: HpaSpec) -> dict[str, float]:
-    """Use of the requests, over all ready pods, by resource."""
-    found = {}
-    for metric in spec.metrics:
-        used = requested = 0
-        for pod in sample.pods:
-            if pod.ready and not pod.deleted and sample.usage and pod.name in sample.usage:
-                of_pod = sample.usage[pod.name].containers
-                names = [name for name in pod.requests if metric.container in (None, name)]
-                used += sum(of_pod.get(name, {}).get(metric.resource, 0) for name in names)
-                requested += sum(pod.requests[name].get(metric.resource, 0) for name in names)
-        if requested:
-            found[metric.resource] = 100 * used / requested
-    return found
 
 
 def _ready(run: Run) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """What the rules about an autoscaler start from, and what they return."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from loadtest.autoscaling import elasticity
 from loadtest.autoscaling.record import AutoscalingRecord, Sample
-from loadtest.autoscaling.replay import Observation, recommend
+from loadtest.autoscaling.replay import Observation, Pod, Usage, recommend
 from loadtest.autoscaling.spec import Controller, HpaSpec
 
 Kind = Literal["autoscaler_wrong", "load_did_not_warrant_scaling", "invalid_run"]
@@ -105,6 +105,22 @@ def replayed(record: AutoscalingRecord, controller: Controller) -> tuple[Moment,
 
 def observation(sample: Sample) -> Observation:
     return Observation(at=sample.at, replicas=sample.replicas, pods=sample.pods, usage=sample.usage)
+
+
+def use_percent(pods: Sequence[Pod], usage: Mapping[str, Usage] | None, spec: HpaSpec) -> dict[str, float]:
+    """Use of the requests, over all ready pods, by resource."""
+    found = {}
+    for metric in spec.metrics:
+        used = requested = 0
+        for pod in pods:
+            if pod.ready and not pod.deleted and usage and pod.name in usage:
+                of_pod = usage[pod.name].containers
+                names = [name for name in pod.requests if metric.container in (None, name)]
+                used += sum(of_pod.get(name, {}).get(metric.resource, 0) for name in names)
+                requested += sum(pod.requests[name].get(metric.resource, 0) for name in names)
+        if requested:
+            found[metric.resource] = 100 * used / requested
+    return found
 
 
 def span_of(counts: Sequence[int]) -> str:

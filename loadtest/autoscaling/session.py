@@ -72,6 +72,19 @@ class Watched(Part):
             raise ValueError("elasticity needs rps_per_replica: without it no demand is known, and no gate could fail")
         return self
 
+    @property
+    def controller(self) -> Controller:
+        return Controller().divided(self.time_scale)
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The replicas that the steps aim at, in order."""
+        return tuple(step.replicas for step in self.steps)
+
+    def comes_back_to(self, minimum: int) -> bool:
+        """Whether the last step is the way back to it."""
+        return len(self.counts) > 1 and self.counts[-1] <= minimum < self.counts[-2]
+
     def load_steps(self) -> tuple[Step, ...]:
         return tuple(Step(**step.model_dump()) for step in self.steps)
 
@@ -81,7 +94,7 @@ class Watched(Part):
             rps_per_replica=self.rps_per_replica,
             gates=Gates(**self.elasticity.model_dump()),
             budgets=Budgets().divided(self.time_scale),
-            controller=Controller().divided(self.time_scale),
+            controller=self.controller,
         )
 
     def stand_ins(self) -> tuple[str, ...]:

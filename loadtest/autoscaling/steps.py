@@ -143,7 +143,7 @@ def plan(
 
     Each is held for as long as the replay takes to get there and `hold_seconds` more. Raises Infeasible.
     """
-    problems = [*_restless(spec, idle_percent, controller)]
+    problems = [*restless(spec, idle_percent, controller)]
     counts = tuple(counts) if counts is not None else default_counts(spec)
     problems += [
         f"a step to {count} replicas is outside minReplicas {spec.min_replicas} to maxReplicas {spec.max_replicas}"
@@ -191,7 +191,8 @@ def _recommended(metric: Metric, percent: float, replicas: int, spec: HpaSpec, c
     return replicas if 1 - down <= ratio <= 1 + up else math.ceil(ratio * replicas)
 
 
-def _restless(spec: HpaSpec, idle_percent: Mapping[str, float], controller: Controller) -> list[str]:
+def restless(spec: HpaSpec, idle_percent: Mapping[str, float], controller: Controller) -> list[str]:
+    """Why it would not come back to its minimum, one reason a metric."""
     reasons = []
     for metric in spec.metrics:
         if metric.target_percent is None:

@@ -121,6 +121,7 @@ class LoadedStage(Stage):
         # The first asks whether the target is there; then the run begins.
         self.cluster.wait(lambda: len(self.gateway.arrivals) > 1, f"load in {self.namespace}")
         self.started = self.gateway.arrivals[1]
+        self.act()
 
     @cached_property
     def _log(self) -> Path:

@@ -35,6 +35,13 @@ def delete(stage: Stage, now: float, climb: float) -> None:
         stage.delete_hpa()
 
 
+def lower(stage: Stage, now: float, climb: float) -> None:
+    """After the preflight, which would have refused the plan."""
+    if now < climb:
+        path = f"/apis/autoscaling/v2/namespaces/{stage.namespace}/horizontalpodautoscalers/{NAME}"
+        stage.cluster.request("PATCH", path, {"spec": {"maxReplicas": 6}}, "application/merge-patch+json")
+
+
 def restless(now: float, climb: float) -> int:
     return 71 if now > climb else 30
 
@@ -43,7 +50,7 @@ def restless(now: float, climb: float) -> int:
 SCENES: list[tuple[Scene, str, str, str]] = [
     (Scene(name="works"), "passed", "", ""),
     (Scene(name="works again"), "passed", "", ""),
-    (Scene(name="maximum too low", replicas={"min": 3, "max": 6}), "autoscaler_wrong", "maximum", "maxReplicas is 6"),
+    (Scene(name="maximum too low", act=lower), "autoscaler_wrong", "maximum", "maxReplicas is 6"),
     (Scene(name="metrics stop", metrics_stop=True), "autoscaler_wrong", "metrics", "no usable metrics"),
     (Scene(name="policy too slow", behavior=SLOW), "autoscaler_wrong", "policy", "by its own scale-up rules"),
     (Scene(name="never ready", never_ready=True), "autoscaler_wrong", "ready", "never were"),

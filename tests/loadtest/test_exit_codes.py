@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
+from tests.loadtest.autoscaling.objects import changed
 from tests.loadtest.conftest import Run, Target, running_in, serving, written
 
 Serve = Callable[..., Target]
@@ -355,9 +356,8 @@ steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 
 
 @contextmanager
-def watching(serve: Serve, locust: Locust, folder: Path) -> Iterator[tuple[Run, FakeApi]]:
-    """A run that is to take an autoscaler from 3 replicas to 6, whose metrics ask for no more than 3."""
-    api = FakeApi()
+def autoscaled(serve: Serve, locust: Locust, folder: Path, api: FakeApi) -> Iterator[Run]:
+    """A run that is to take an autoscaler from 3 replicas to 6."""
     for pod in api.pods:
         # A sidecar without a request of memory has no share of it.
         del pod["spec"]["initContainers"]
@@ -366,7 +366,14 @@ def watching(serve: Serve, locust: Locust, folder: Path) -> Iterator[tuple[Run, 
     arguments = ("--autoscaling", str(folder / "autoscaling.yaml"), "--slo", str(folder / "slo.yaml"))
     with served(api) as port:
         kubeconfig(folder, port)
-        run = locust(*arguments, host=serve().url, KUBECONFIG=str(folder / "kubeconfig"))
+        yield locust(*arguments, host=serve().url, KUBECONFIG=str(folder / "kubeconfig"))
+
+
+@contextmanager
+def watching(serve: Serve, locust: Locust, folder: Path) -> Iterator[tuple[Run, FakeApi]]:
+    """Whose metrics ask for no more than 3, once it is under way."""
+    api = FakeApi()
+    with autoscaled(serve, locust, folder, api) as run:
         run.wait_for(RUNNING)
         yield run, api
 
@@ -389,7 +396,25 @@ def exits_3_when_the_autoscaler_cannot_be_read(serve: Serve, locust: Locust, tmp
     file.write_text(STEPS)
     run = locust("--autoscaling", str(file), host=serve().url, KUBECONFIG=str(tmp_path / "absent"))
     assert run.ended() == 3, run.output
-    assert any("the sampler" in reason for reason in run.reasons()), run.output
+    assert any("the sampler cannot read the cluster" in reason for reason in run.reasons()), run.output
+    assert run.report["endpoints"] == []
+
+
+@fault
+def exits_3_when_the_cluster_does_not_allow_the_plan_with_all_that_is_in_the_way(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    api = FakeApi()
+    api.hpa = changed(maxReplicas=5)
+    api.broken = {"events": 403, "nodes": 403}
+    with autoscaled(serve, locust, tmp_path, api) as run:
+        assert run.ended() == 3, run.output
+    assert run.report["ended"] == "refused"
+    assert run.report["endpoints"] == []
+    beyond, forbidden = sorted(run.reasons(), key=lambda reason: "may not" in reason)[:2]
+    assert "maxReplicas of HPA portal-frontend is 5" in beyond
+    assert "may not list events" in forbidden
+    assert "Preflight: whether the nodes have room for 2 more pods is not known" in run.output
 
 
 @fault

@@ -1,13 +1,15 @@
 """What stands against a run is said before it begins, all of it at once."""
 
+import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.preflight import preflight
+from loadtest.preflight import expires_at, preflight
 from loadtest.shapes.profiles import named
 from tests.loadtest.conftest import Run, Target
 
@@ -58,6 +60,31 @@ def test_a_refused_token_is_named_with_its_status_and_never_shown(portal: str) -
     assert "PORTAL_TOKEN is refused" in problem
     assert "401" in problem
     assert "stale-secret" not in problem
+
+
+def json_web_token(claims: object) -> str:
+    parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims))
+    return ".".join([*parts, "signature"])
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["static-secret", "a.b.c", "..", json_web_token({"sub": "x"}), json_web_token([]), json_web_token({"exp": "x"})],
+)
+def test_a_token_without_a_known_end_stands_against_nothing(token: str) -> None:
+    assert expires_at(token) is None
+    assert asked("http://127.0.0.1:9", token=token, path="") == asked("http://127.0.0.1:9", token="b", path="")
+
+
+@pytest.mark.parametrize(
+    ("lives_seconds", "said"),
+    [(-60, "expired 60 s ago"), (300, "the run takes 600 s, and nobody renews it"), (3600, "")],
+)
+def test_a_static_token_that_ends_before_the_run_does_is_refused(lives_seconds: float, said: str) -> None:
+    token = json_web_token({"exp": time.time() + lives_seconds})
+    problems = [text for text in asked("http://127.0.0.1:9", token=token, path="") if "expire" in text]
+    assert len(problems) == (1 if said else 0)
+    assert all(said in text and token not in text for text in problems)
 
 
 def test_all_reasons_come_at_once(portal: str) -> None:

@@ -48,6 +48,17 @@ def used(name: str, cpu: str) -> dict[str, Any]:
     }
 
 
+def node(name: str, *, cpu: str = "16", memory: str = "64Gi", pods: str = "110") -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
+        "spec": {},
+        "status": {
+            "allocatable": {"cpu": cpu, "memory": memory, "pods": pods},
+            "conditions": [{"type": "Ready", "status": "True"}],
+        },
+    }
+
+
 class FakeApi:
     """State that a test changes while the sampler reads."""
 
@@ -66,6 +77,8 @@ class FakeApi:
         self.pods = [running(f"portal-frontend-{index}") for index in range(3)]
         self.usage = [used(f"portal-frontend-{index}", "220000000n") for index in range(3)]
         self.events: list[dict[str, Any]] = []
+        self.quotas: list[dict[str, Any]] = []
+        self.nodes = [node("node-0")]
         self.tokens = {"first"}
         self.broken: dict[str, int] = {}
         """Part of a path -> status that it answers."""
@@ -92,6 +105,12 @@ class FakeApi:
             return 200, {"kind": "PodMetricsList", "items": self.usage}
         if path == f"/api/v1{namespace}/events":
             return 200, {"kind": "EventList", "items": self.events}
+        if path == f"/api/v1{namespace}/resourcequotas":
+            return 200, {"kind": "ResourceQuotaList", "items": self.quotas}
+        if path == "/api/v1/nodes":
+            return 200, {"kind": "NodeList", "items": self.nodes}
+        if path == "/api/v1/pods":
+            return 200, {"kind": "PodList", "items": self.pods}
         return 404, {"kind": "Status", "reason": "NotFound", "message": path}
 
 
