@@ -30,6 +30,9 @@ _NODE_HALF = Path(__file__).with_name("lazy_assemblies.cjs")
 _QUIET_NODE_MAJORS = "20"
 """Node majors that the project supports although jsii warns, in a 12-line banner, that they are past their end."""
 
+_SMALL_NURSERY = "--max-semi-space-size=8"
+"""MiB. Constructs live as long as the process: more space for short-lived objects costs 15 MiB and saves no time."""
+
 
 def install(environment: MutableMapping[str, str] = os.environ) -> None:
     """Makes later imports of provider bindings fast. Call before anything imports cdktf.
@@ -46,8 +49,9 @@ def install(environment: MutableMapping[str, str] = os.environ) -> None:
             file=sys.stderr,
         )
     _remember_type_hints()
-    preload = f"--require {_quoted(_NODE_HALF)}"
-    environment["NODE_OPTIONS"] = f"{environment.get('NODE_OPTIONS', '')} {preload}".strip()
+    # What the user says comes last, and wins.
+    ours = f"{_SMALL_NURSERY} --require {_quoted(_NODE_HALF)}"
+    environment["NODE_OPTIONS"] = f"{ours} {environment.get('NODE_OPTIONS', '')}".strip()
 
 
 def _remember_type_hints() -> None:
