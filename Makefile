@@ -33,7 +33,7 @@ TARGET_READY := $(TARGET)/node_modules/.ready
 .PHONY: help
 help: ## Show this list
 	@echo "make TARGET [STACK=prod-aws]"; echo
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
 
 .PHONY: synth
 synth: setup ## Synthesize every stack and show a table (STACK=name: that stack by construct)
@@ -106,6 +106,10 @@ schema: setup ## Write the JSON Schemas of environment files, objectives and rep
 .PHONY: bench
 bench: setup ## Measure synthesis, fast and eager bindings side by side (minutes)
 	@$(PORTAL) bench
+
+.PHONY: bench-loadtest
+bench-loadtest: setup ## Measure what the load test costs, beside its limits and other generators (minutes)
+	@$(VENV)/python -m loadtest.bench
 
 .PHONY: tools
 tools: ## Build helm, kubeconform, promtool and actionlint into .tools/bin (some minutes, once)

@@ -2,16 +2,21 @@
 
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any, Final
 
+from loadtest.bench.figure import Figure, Part, Say
 from loadtest.bench.synthetic import MEDIAN_MICROSECONDS, REPORT_SECONDS, SPREAD
 from loadtest.recording.recorder import DUE, SENT, Recorder
 from loadtest.shapes.profiles import named
 
 SAMPLES: Final = 300_000
+QUICK: Final = 60_000
 RATE_RPS: Final = 3000
+MICROSECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +52,12 @@ def measure(samples: int = SAMPLES) -> RecordingCost:
             recorder.drain()
     seconds = time.perf_counter() - began
     return RecordingCost(samples=samples, microseconds=seconds / samples * 1e6)
+
+
+def figures(_: Path, say: Say, samples: int) -> Iterator[Figure]:
+    say(f"recording {samples:,} requests")
+    cost = measure(samples)
+    yield Figure(what="recording a request", measured=cost.microseconds, unit="us", at_most=MICROSECONDS)
+
+
+PART: Final = Part(about="recording a request", measure=figures, full=SAMPLES, quick=QUICK)

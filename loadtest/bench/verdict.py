@@ -2,18 +2,22 @@
 
 import re
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from loadtest.bench.figure import Figure, Part, Say
 from loadtest.bench.synthetic import Size, collected, recorded
 from loadtest.slo.spec import Apdex, LatencyMs, Objective, Objectives
 from loadtest.verdict import Targets, judge
 
 SIZE: Final = Size(profile="steady", seconds=3600, rate_rps=2780)
 """An hour of what one core can send."""
+QUICK: Final = Size(profile="steady", seconds=600, rate_rps=1000)
+SECONDS, MEMORY_MB = 10.0, 500.0
 OBJECTIVES: Final = Objectives(
     objectives=(
         Objective(name="portal", latency_ms=LatencyMs(p95=200, p99=500), error_ratio=0.01),
@@ -66,3 +70,14 @@ def _peak_memory_mb() -> float:
     """
     [kib] = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(kib) * 1.024 / 1000
+
+
+def figures(_: Path, say: Say, size: Size) -> Iterator[Figure]:
+    say(f"a verdict on {size.samples:,} requests, which are made up first")
+    cost = measure(size)
+    what = f"verdict on {cost.samples / 1e6:.3g} million requests"
+    yield Figure(what=what, measured=cost.seconds, unit="s", at_most=SECONDS, note="with the merging of two workers'")
+    yield Figure(what=f"{what}: memory", measured=cost.memory_mb, unit="MB", at_most=MEMORY_MB)
+
+
+PART: Final = Part(about="the verdict on a long run", measure=figures, full=SIZE, quick=QUICK)

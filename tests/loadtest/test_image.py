@@ -25,7 +25,7 @@ from tools.cluster.processes import free_ports
 
 DOCKERFILE = ROOT / "loadtest" / "Dockerfile"
 REQUIREMENTS = ROOT / "loadtest" / "requirements.txt"
-NOT_IN_THE_IMAGE = ROOT / "loadtest" / "target"
+NOT_IN_THE_IMAGE = {ROOT / "loadtest" / "target", ROOT / "loadtest" / "bench"}
 
 
 @cache
@@ -65,7 +65,7 @@ def test_everything_that_is_copied_exists_and_is_let_through() -> None:
     for source, _ in copied():
         assert (ROOT / source).exists(), source
         assert f"!{source.split('/')[0]}" in rules
-    assert str(NOT_IN_THE_IMAGE.relative_to(ROOT)) in rules
+    assert {str(folder.relative_to(ROOT)) for folder in NOT_IN_THE_IMAGE} <= set(rules)
 
 
 def test_the_entry_point_is_locust_with_the_file_that_was_copied() -> None:
@@ -119,7 +119,7 @@ def test_the_requirements_are_those_of_the_lock() -> None:
 
 def imports() -> Iterator[str]:
     for file in (ROOT / "loadtest").rglob("*.py"):
-        if NOT_IN_THE_IMAGE not in file.parents:
+        if NOT_IN_THE_IMAGE.isdisjoint(file.parents):
             for node in ast.walk(ast.parse(file.read_text())):
                 if isinstance(node, ast.Import):
                     yield from (alias.name.split(".")[0] for alias in node.names)
@@ -147,7 +147,8 @@ def test_with_those_packages_and_files_alone_a_run_passes_and_writes_nowhere_els
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert installed.returncode == 0, installed.stderr
-    shutil.copytree(ROOT / "loadtest", root / "loadtest", ignore=shutil.ignore_patterns("target", "__pycache__"))
+    left_out = shutil.ignore_patterns(*(folder.name for folder in NOT_IN_THE_IMAGE), "__pycache__")
+    shutil.copytree(ROOT / "loadtest", root / "loadtest", ignore=left_out)
     home.mkdir()
     program, option, file = json.loads(only("ENTRYPOINT"))
     locust = [str(venv / "bin" / program), option, str(root / Path(file).relative_to("/srv"))]
