@@ -11,53 +11,86 @@ function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-// Every second phase is shaded and each is named; what nobody could read is hatched out.
-function phases(chart) {
+// Paints inside a chart's frame alone, also when it shows a part of the run. `x` gives the place of a moment.
+function within(chart, paint) {
   const { ctx, bbox } = chart;
   ctx.save();
-  data.phases.forEach((phase, index) => {
-    const from = chart.valToPos(phase.start, "x", true);
-    const to = chart.valToPos(Math.min(phase.end ?? data.duration, data.duration), "x", true);
-    if (index % 2) {
-      ctx.fillStyle = color("shade");
-      ctx.fillRect(from, bbox.top, to - from, bbox.height);
-    }
-    const text = phase.label === phase.name ? phase.name : `${phase.name}: ${phase.label}`;
-    ctx.fillStyle = color("quiet");
-    ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
-    ctx.textBaseline = "top";
-    const room = to - from - 6 * devicePixelRatio;
-    const said = [text, phase.name].find((each) => ctx.measureText(each).width < room);
-    if (said) ctx.fillText(said, from + 3 * devicePixelRatio, bbox.top + 2 * devicePixelRatio);
-  });
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  ctx.textBaseline = "top";
+  // The axes leave theirs behind.
+  ctx.textAlign = "left";
+  ctx.lineWidth = devicePixelRatio;
+  paint(ctx, bbox, (at) => chart.valToPos(at, "x", true));
   ctx.restore();
 }
 
+// Every second phase is shaded and each is named.
+function phases(chart) {
+  within(chart, (ctx, { left, top, width, height }, x) => {
+    data.phases.forEach((phase, index) => {
+      const from = Math.max(x(phase.start), left);
+      const to = Math.min(x(Math.min(phase.end ?? data.duration, data.duration)), left + width);
+      if (index % 2) {
+        ctx.fillStyle = color("shade");
+        ctx.fillRect(from, top, to - from, height);
+      }
+      const text = phase.label === phase.name ? phase.name : `${phase.name}: ${phase.label}`;
+      ctx.fillStyle = color("quiet");
+      const room = to - from - 6 * devicePixelRatio;
+      const said = [text, phase.name].find((each) => ctx.measureText(each).width < room);
+      if (said) ctx.fillText(said, from + 3 * devicePixelRatio, top + 2 * devicePixelRatio);
+    });
+  });
+}
+
+// What nobody could read is hatched; events are dotted lines, changes of conditions ticks, each with its name.
 function marks(chart) {
-  const { ctx, bbox } = chart;
-  ctx.save();
-  ctx.fillStyle = color("shade");
-  for (const [start, end] of data.gaps) {
-    const from = chart.valToPos(start, "x", true);
-    ctx.fillRect(from, bbox.top, chart.valToPos(end, "x", true) - from, bbox.height);
+  within(chart, (ctx, { top, height }, x) => {
+    const pixels = (count) => count * devicePixelRatio;
+    ctx.strokeStyle = ctx.fillStyle = color("quiet");
+    for (const [start, end] of data.gaps) {
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(x(start), top, x(end) - x(start), height);
+      ctx.clip();
+      ctx.globalAlpha = 0.4;
+      ctx.beginPath();
+      for (let at = x(start) - height; at < x(end); at += pixels(6)) {
+        ctx.moveTo(at, top + height);
+        ctx.lineTo(at + height, top);
+      }
+      ctx.stroke();
+      ctx.restore();
+    }
+    const events = data.events.filter(([at]) => at >= 0 && at <= data.duration);
+    ctx.setLineDash([pixels(2), pixels(3)]);
+    for (const [at] of events) {
+      ctx.beginPath();
+      ctx.moveTo(x(at), top);
+      ctx.lineTo(x(at), top + height);
+      ctx.stroke();
+    }
+    ctx.setLineDash([]);
+    named(ctx, events.map(([at, reason]) => [x(at) + pixels(3), reason]), top + pixels(16));
+    named(ctx, data.conditions.map(([at, status, type]) => [x(at) + pixels(4), `${type}: ${status}`]), top + height - pixels(14));
+    for (const [at, status] of data.conditions) {
+      ctx.fillStyle = color(status === "True" ? "good" : status === "False" ? "bad" : "doubt");
+      ctx.fillRect(x(at) - pixels(1), top + height - pixels(14), pixels(3), pixels(14));
+    }
+  });
+}
+
+// A name that would run into the one before is left to the table.
+function named(ctx, names, y) {
+  let free = -Infinity;
+  for (const [x, text] of names) {
+    if (x < free) continue;
+    ctx.fillText(text, x, y);
+    free = x + ctx.measureText(`${text}  `).width;
   }
-  ctx.strokeStyle = color("quiet");
-  ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
-  for (const [at] of data.events) {
-    if (at < 0 || at > data.duration) continue;
-    const x = chart.valToPos(at, "x", true);
-    ctx.beginPath();
-    ctx.moveTo(x, bbox.top);
-    ctx.lineTo(x, bbox.top + bbox.height);
-    ctx.stroke();
-  }
-  ctx.setLineDash([]);
-  for (const [at, status] of data.conditions) {
-    const x = chart.valToPos(at, "x", true);
-    ctx.fillStyle = color(status === "True" ? "good" : status === "False" ? "bad" : "doubt");
-    ctx.fillRect(x - devicePixelRatio, bbox.top + bbox.height - 8 * devicePixelRatio, 3 * devicePixelRatio, 8 * devicePixelRatio);
-  }
-  ctx.restore();
 }
 
 function line(label, stroke, unit, more = {}) {
@@ -90,7 +123,13 @@ function draw(id, columns, series, { height = 220, hooks = [], axes: own, scales
 }
 
 const { at, ...points } = data.timeline;
-const whole = { x: { range: () => [0, data.duration] } };
+// All of the run, not only from the first number to the last; closer where somebody has dragged.
+const whole = {
+  x: {
+    range: ({ data: [times] }, min, max) =>
+      min === times[0] && max === times[times.length - 1] ? [0, data.duration] : [min, max],
+  },
+};
 draw(
   "rates",
   [at, points.offered_rps, points.achieved_rps, points.failed_rps],

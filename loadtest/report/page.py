@@ -67,7 +67,7 @@ def plotted(document: Document) -> dict[str, Any]:
         },
         "gaps": [[gap.start, gap.end] for gap in scaling.gaps] if scaling else [],
         "events": [[event.at, event.reason] for event in scaling.events] if scaling else [],
-        "conditions": [[change.at_seconds, change.status] for change in scaling.conditions] if scaling else [],
+        "conditions": [[each.at_seconds, each.status, each.type] for each in scaling.conditions] if scaling else [],
         "distribution": distribution(document.endpoints),
     }
 
