@@ -23,7 +23,7 @@ from loadtest.autoscaling.session import SamplerProcess
 from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
 from loadtest.compare import against
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
-from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Assignment, Maker
+from loadtest.maker import ASSIGNMENT, PHASES, Assignment, begin, end, maker_of
 from loadtest.options import BadOptions, Options
 from loadtest.recording.collector import Collector
 from loadtest.report.build import document
@@ -127,7 +127,7 @@ class Conductor:
             if isinstance(runner, MasterRunner):
                 runner.send_message(START, ASSIGNMENT.dump_python(assignment, mode="json"), worker)
             else:
-                setattr(self._environment, ATTRIBUTE, Maker(assignment))
+                begin(self._environment, assignment)
         watched = self._options.watched
         self._sampler = SamplerProcess(watched) if watched else None
         self._watch = spawn(self._watching)
@@ -165,11 +165,8 @@ class Conductor:
         if self._finishing or not self.running:
             return
         self._finishing = True
-        maker: Maker | None = getattr(self._environment, ATTRIBUTE, None)
-        if maker:
+        if maker := end(self._environment):
             self.report("local", maker.report(final=True))
-            maker.stop()
-            setattr(self._environment, ATTRIBUTE, None)
         self.running = False
         self._conclude(self._recorded())
 
@@ -196,7 +193,7 @@ class Conductor:
         runner = self._environment.runner
         if isinstance(runner, MasterRunner):
             runner.send_message(EXTEND, PHASES.dump_python(tuple(phases), mode="json"))
-        elif maker := getattr(self._environment, ATTRIBUTE, None):
+        elif maker := maker_of(self._environment):
             maker.extend(phases)
 
     @property
@@ -222,7 +219,7 @@ class Conductor:
                 alive = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
                 for worker in set(self._collector.sources) - alive:
                     self._collector.lost(worker, at=self.now())
-            elif maker := getattr(self._environment, ATTRIBUTE, None):
+            elif maker := maker_of(self._environment):
                 self.report("local", maker.report())
             if breach := self._breach():
                 log.error("Ending the run: %s", breach)

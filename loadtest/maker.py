@@ -43,6 +43,23 @@ def maker_of(environment: Environment) -> "Maker | None":
     return found
 
 
+def begin(environment: Environment, assignment: Assignment) -> None:
+    """From here on, every request of this process is recorded."""
+    maker = Maker(assignment)
+    setattr(environment, ATTRIBUTE, maker)
+    environment.events.request.add_listener(maker.recorder.on_request)
+
+
+def end(environment: Environment) -> "Maker | None":
+    """The one that recorded until now, which still has its last report to give; nothing is added to it any more."""
+    maker = maker_of(environment)
+    if maker:
+        setattr(environment, ATTRIBUTE, None)
+        environment.events.request.remove_listener(maker.recorder.on_request)
+        maker.stop()
+    return maker
+
+
 class Maker:
     def __init__(self, assignment: Assignment) -> None:
         plan = assignment.plan

@@ -24,7 +24,7 @@ from loadtest.conductor import (
 )
 from loadtest.live.metrics import MetricsServer, PortTaken
 from loadtest.live.tabs import add_tabs
-from loadtest.maker import ASSIGNMENT, ATTRIBUTE, PHASES, Maker, maker_of
+from loadtest.maker import ASSIGNMENT, PHASES, begin, end, maker_of
 from loadtest.options import BadOptions, Options, add_arguments
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,10 @@ def _arguments(parser: Any, **_: Any) -> None:
 
 @events.init.add_listener
 def _init(environment: Environment, runner: Any, **_: Any) -> None:
-    environment.events.request.add_listener(lambda **sample: _sample(environment, sample))
     if isinstance(runner, WorkerRunner):
         _join_worker(environment, runner)
     else:
         _join_master(environment, runner)
-
-
-def _sample(environment: Environment, sample: dict[str, Any]) -> None:
-    if maker := maker_of(environment):
-        maker.recorder.on_request(**sample)
 
 
 def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
@@ -60,22 +54,19 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
         gevent.spawn(_end_without_master, runner, os.getppid())
 
     def start(environment: Environment, msg: Message, **_: Any) -> None:
-        if old := maker_of(environment):
-            old.stop()
-        setattr(environment, ATTRIBUTE, Maker(ASSIGNMENT.validate_python(msg.data)))
+        end(environment)
+        begin(environment, ASSIGNMENT.validate_python(msg.data))
 
     def extend(environment: Environment, msg: Message, **_: Any) -> None:
         if maker := maker_of(environment):
             maker.extend(PHASES.validate_python(msg.data))
 
     def finish(environment: Environment, **_: Any) -> None:
-        maker = maker_of(environment)
-        if maker:
+        if maker_of(environment):
             runner.stop()
             # No report may come between: this one is the last.
-            setattr(environment, ATTRIBUTE, None)
-            runner.send_message(FINAL, maker.report(final=True))
-            maker.stop()
+            if maker := end(environment):
+                runner.send_message(FINAL, maker.report(final=True))
 
     def report(data: dict[str, Any], **_: Any) -> None:
         if maker := maker_of(environment):

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from loadtest.recording.collector import Part
+from loadtest.recording.collector import Key, Part
 from loadtest.recording.histogram import Histogram
-from loadtest.recording.recorder import Key
 from loadtest.run import Cell
 
 BOUNDS_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0)

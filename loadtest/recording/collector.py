@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from loadtest.recording.histogram import Histogram
-from loadtest.recording.recorder import Key
 from loadtest.run import Cell, PhaseName, Worker
+
+
+class Key(NamedTuple):
+    endpoint: str
+    phase: PhaseName
+    second: int
 
 
 class Part(NamedTuple):

@@ -4,12 +4,12 @@ The way of a sample through here is walked thousands of times a second: dictiona
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from loadtest.recording.histogram import Histogram, bucket
-from loadtest.run import PhaseName, Plan
+from loadtest.run import Plan
 
 DUE, SENT = "loadtest.due", "loadtest.sent"
 """Keys of the request's context: seconds of the run at which it was due (open model) and at which it was sent."""
@@ -18,21 +18,19 @@ REASONS_AT_MOST: Final = 100
 REST: Final = "other reasons"
 
 
-class Key(NamedTuple):
-    endpoint: str
-    phase: PhaseName
-    second: int
-
-
 class Counts:
-    """A cell in the making."""
+    """A cell in the making: how many in each bucket."""
 
     __slots__ = ("failures", "latency", "service_time")
 
     def __init__(self) -> None:
-        self.latency: dict[int, int] = {}
-        self.service_time: dict[int, int] = {}
+        self.latency: dict[int, int] = defaultdict(int)
+        self.service_time: dict[int, int] = defaultdict(int)
         self.failures: Counter[str] = Counter()
+
+
+def _by_second_and_endpoint() -> dict[int, dict[str, Counts]]:
+    return defaultdict(lambda: defaultdict(Counts))
 
 
 class Recorder:
@@ -41,8 +39,7 @@ class Recorder:
     def __init__(self, plan: Plan, *, clock_zero: float) -> None:
         self.plan = plan
         self._zero = clock_zero
-        self._cells: dict[Key, Counts] = {}
-        self._phases: dict[int, PhaseName] = {}
+        self._cells = _by_second_and_endpoint()
         self._reasons: set[str] = set()
         self._started: Counter[int] = Counter()
         self._start_delay: Counter[int] = Counter()
@@ -60,32 +57,25 @@ class Recorder:
         **_: Any,
     ) -> None:
         """Listener of Locust's `request` event."""
-        context = context or {}
         service = response_time / 1000
-        sent = context.get(SENT)
-        if sent is None:
+        if context and SENT in context:
+            sent = context[SENT]
+            due = context.get(DUE, sent)
+        else:
             # A user class that is not ours.
-            sent = max(self.now() - service, 0.0)
-        due = context.get(DUE, sent)
+            sent = due = max(self.now() - service, 0.0)
         self.sample(f"{request_type} {name}", due=due, latency=sent - due + service, service=service, failed=exception)
 
     def sample(
         self, endpoint: str, *, due: float, latency: float, service: float, failed: BaseException | None = None
     ) -> None:
         """Durations in seconds."""
-        second = int(due)
-        phase = self._phases.get(second)
-        if phase is None:
-            # A phase may begin within a second: then its start decides for all of that second.
-            phase = self._phases[second] = self.plan.phase_at(second).name
-        key = Key(endpoint, phase, second)
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = Counts()
+        cell = self._cells[int(due)][endpoint]
         index = bucket(int(latency * 1e6))
-        cell.latency[index] = cell.latency.get(index, 0) + 1
-        index = bucket(int(service * 1e6))
-        cell.service_time[index] = cell.service_time.get(index, 0) + 1
+        cell.latency[index] += 1
+        if latency != service:
+            index = bucket(int(service * 1e6))
+        cell.service_time[index] += 1
         if failed is not None:
             cell.failures[self._reason(failed)] += 1
 
@@ -97,22 +87,25 @@ class Recorder:
     def extended(self, plan: Plan) -> None:
         """The plan has grown; what is in the past has not changed."""
         self.plan = plan
-        self._phases.clear()
 
     def drain(self) -> dict[str, Any]:
         """What is new since the last time, as Locust's messages can carry it."""
-        cells, self._cells = self._cells, {}
+        cells, self._cells = self._cells, _by_second_and_endpoint()
         started, self._started = self._started, Counter()
         delay, self._start_delay = self._start_delay, Counter()
         return {
             "cells": [
                 [
-                    *key,
+                    # A phase may begin within a second: then its start decides for all of that second.
+                    endpoint,
+                    self.plan.phase_at(second).name,
+                    second,
                     Histogram.of(cell.latency).packed(),
                     b"" if cell.latency == cell.service_time else Histogram.of(cell.service_time).packed(),
                     dict(cell.failures),
                 ]
-                for key, cell in cells.items()
+                for second, endpoints in cells.items()
+                for endpoint, cell in endpoints.items()
             ],
             "started": list(started.items()),
             "start_delay": Histogram.of(delay).packed(),

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, Literal
 
 from locust.contrib.fasthttp import RestResponseContextManager
@@ -37,17 +36,15 @@ class Visitor(PortalUser):
             if not self._token:
                 raise NoToken(f"{TOKEN_VARIABLE} is not set: the journeys need a static token of the backend")
 
-    @contextmanager
     def ask(
         self, method: str, path: str, *, name: str, expect: int = 200, **settings: Any
-    ) -> Iterator[RestResponseContextManager]:
+    ) -> AbstractContextManager[RestResponseContextManager]:
         """A `call` as who the visitor is."""
         headers = dict(settings.pop("headers", {}))
         if self.identity != "none":
             headers["Authorization"] = f"Bearer {self.token()}"
         label = f"{name} (guest)" if self.identity == "guest" else name
-        with self.call(method, path, name=label, expect=expect, headers=headers, **settings) as answer:
-            yield answer
+        return self.call(method, path, name=label, expect=expect, headers=headers, **settings)
 
     def token(self) -> str:
         if self.identity == "guest" and time.monotonic() >= self._refresh_at:

@@ -3,9 +3,8 @@
 import pytest
 
 from loadtest.live.totals import ENDPOINTS_AT_MOST, REST, Totals, class_of
-from loadtest.recording.collector import Part
+from loadtest.recording.collector import Key, Part
 from loadtest.recording.histogram import Histogram
-from loadtest.recording.recorder import Key
 
 
 def part(endpoint: str, milliseconds: list[float], *, second: int = 1, **failures: int) -> Part:
