@@ -2,17 +2,19 @@
 
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any, Final
 
 from gevent import GreenletExit
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser, RestResponseContextManager
 from locust.env import Environment
 from locust.exception import RescheduleTask
+from locust.user.task import LOCUST_STATE_STOPPING
 
 from loadtest.maker import maker_of
 from loadtest.recording.recorder import DUE, SENT
+from loadtest.transport import Cookies, address
 
 CONTENT_ERRORS: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError)
 """What reading an answer raises when it is not as expected. Locust counts none of these as a failed request."""
@@ -34,6 +36,7 @@ class Session(FastHttpSession):
 
     def __init__(self, user: "PortalUser", **settings: Any) -> None:
         super().__init__(user.host, user.environment.events.request, user, **settings)
+        self.cookiejar = self.client.cookiejar = Cookies()
         self._portal_user = user
         self._recycle_at = 0.0
 
@@ -58,6 +61,9 @@ class Session(FastHttpSession):
         try:
             return super().request(method, url, name=name, **settings)
         except GreenletExit:
+            if user._state != LOCUST_STATE_STOPPING:
+                # Ended while it paused, and the pause was over at that moment: the target had no time to answer.
+                raise
             self.request_event.fire(
                 request_type=method,
                 name=name or url,
@@ -73,6 +79,11 @@ class Session(FastHttpSession):
         finally:
             if maker:
                 maker.in_flight -= 1
+
+    def _send_request_safe_mode(self, method: str, url: str, **settings: Any) -> Any:
+        # Parameters become part of the URL, which only a text takes.
+        found: Any = url if settings.get("params") else address(url)
+        return super()._send_request_safe_mode(method, found, **settings)
 
 
 class PortalUser(FastHttpUser):
@@ -121,10 +132,7 @@ class PortalUser(FastHttpUser):
             return 0.0
         return random.uniform(*self.think_seconds)
 
-    @contextmanager
-    def call(
-        self, method: str, path: str, *, name: str, expect: int = 200, **settings: Any
-    ) -> Iterator[RestResponseContextManager]:
+    def call(self, method: str, path: str, *, name: str, expect: int = 200, **settings: Any) -> "Call":
         """One request; `name` is its route, without ids. Only the status `expect` passes, and only if the block does.
 
             with self.call("GET", f"/api/catalog/entities/by-name/{ref}", name="/by-name") as answer:
@@ -132,17 +140,39 @@ class PortalUser(FastHttpUser):
 
         Whatever the block finds wrong marks the request as failed and abandons the journey.
         """
-        with self.client.request(method, path, name=name, catch_response=True, **settings) as response:
-            if response.status_code == 0:
-                # Locust's own handling keeps the reason: refused, timed out, not resolved.
-                failed: Any = response.request_meta["exception"] or getattr(response, "error", None)
-                response.failure(failed or "no answer")
-                raise Abandoned
-            if response.status_code != expect:
-                response.failure(f"HTTP {response.status_code} instead of {expect}")
-                raise Abandoned
-            try:
-                yield response
-            except CONTENT_ERRORS as wrong:
-                response.failure(f"content: {type(wrong).__name__}: {wrong}"[:200])
-                raise Abandoned from wrong
+        return Call(lambda: self.client.request(method, path, name=name, catch_response=True, **settings), expect)
+
+
+class Call:
+    """A request that is sent when its block begins, and counted when it ends.
+
+    No generator: each is walked through by thousands of requests a second, and the collector looks at all of them.
+    """
+
+    __slots__ = ("_answer", "_expect", "_send")
+
+    def __init__(self, send: Callable[[], Any], expect: int) -> None:
+        self._send, self._expect = send, expect
+
+    def __enter__(self) -> RestResponseContextManager:
+        answer: RestResponseContextManager = self._send().__enter__()
+        self._answer: Any = answer
+        status = answer.status_code
+        if status != self._expect:
+            # Of none, Locust's own handling keeps the reason: refused, timed out, not resolved.
+            unanswered = answer.request_meta["exception"] or getattr(answer, "error", None) or "no answer"
+            self._fail(f"HTTP {status} instead of {self._expect}" if status else unanswered)
+            raise Abandoned
+        return answer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, wrong: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(wrong, CONTENT_ERRORS):
+            return bool(self._answer.__exit__(kind, wrong, traceback))
+        self._fail(f"content: {type(wrong).__name__}: {wrong}"[:200])
+        raise Abandoned from wrong
+
+    def _fail(self, reason: Any) -> None:
+        self._answer.failure(reason)
+        self._answer.__exit__(None, None, None)

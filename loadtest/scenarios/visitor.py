@@ -2,14 +2,11 @@
 
 import os
 import time
-from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Final, Literal
-
-from locust.contrib.fasthttp import RestResponseContextManager
 
 from loadtest.maker import maker_of
 from loadtest.scenarios.feeders import Feeder
-from loadtest.users import PortalUser
+from loadtest.users import Call, PortalUser
 from loadtest.variables import TOKEN_VARIABLE
 
 REFRESH_AT: Final = 0.8
@@ -36,9 +33,7 @@ class Visitor(PortalUser):
             if not self._token:
                 raise NoToken(f"{TOKEN_VARIABLE} is not set: the journeys need a static token of the backend")
 
-    def ask(
-        self, method: str, path: str, *, name: str, expect: int = 200, **settings: Any
-    ) -> AbstractContextManager[RestResponseContextManager]:
+    def ask(self, method: str, path: str, *, name: str, expect: int = 200, **settings: Any) -> Call:
         """A `call` as who the visitor is."""
         headers = dict(settings.pop("headers", {}))
         if self.identity != "none":
