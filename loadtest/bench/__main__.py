@@ -65,7 +65,7 @@ def main(words: Sequence[str]) -> int:
 def parse(words: Sequence[str]) -> Namespace:
     parser = ArgumentParser(
         prog="python -m loadtest.bench",
-        description="Measures what the load test itself costs, beside its limits; in full some eight minutes.",
+        description="Measures what the load test itself costs, beside its limits; in full some four minutes.",
         epilog="; ".join(f"{name}: {part.about}" for name, part in PARTS.items())
         + ". Example: python -m loadtest.bench --quick --only users",
     )

@@ -24,6 +24,7 @@ class Generator:
     name: str
     arguments: Callable[[str, int, Path], tuple[str, ...]]
     printed: str
+    uses: str
 
     def rate(self, output: str) -> float | None:
         found = re.search(self.printed, output, re.MULTILINE)
@@ -35,11 +36,13 @@ GENERATORS: Final = (
         name="wrk",
         arguments=lambda url, seconds, _: ("--threads=1", f"--connections={USERS}", f"--duration={seconds}s", url),
         printed=r"^Requests/sec:\s+([\d.]+)",
+        uses="one thread",
     ),
     Generator(
         name="hey",
         arguments=lambda url, seconds, _: ("-c", str(USERS), "-z", f"{seconds}s", url),
         printed=r"^\s+Requests/sec:\s+([\d.]+)",
+        uses="all cores",
     ),
     Generator(
         name="k6",
@@ -48,6 +51,7 @@ GENERATORS: Final = (
             *("--env", f"TARGET={url}", str(script)),
         ),
         printed=r"^\s*http_reqs\.+:\s+\d+\s+([\d.]+)/s",
+        uses="all cores",
     ),
 )
 
@@ -64,7 +68,7 @@ def figures(folder: Path, say: Say, seconds: int) -> Iterator[Figure]:
                 continue
             command = [program, *generator.arguments(target.url, seconds, script)]
             rate = measured(generator, command, folder / f"{generator.name}.log", seconds)
-            yield Figure(what=generator.name, measured=rate, unit="requests/s", note="one core and more")
+            yield Figure(what=generator.name, measured=rate, unit="requests/s", note=generator.uses)
 
 
 def measured(generator: Generator, command: list[str], log: Path, seconds: int) -> float:
