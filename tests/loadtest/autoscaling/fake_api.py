@@ -28,7 +28,11 @@ def running(name: str, *, ready: bool = True) -> dict[str, Any]:
             "containers": [{"name": "app", "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}}}],
             "initContainers": [
                 {"name": "migrate", "resources": {"requests": {"cpu": "4"}}},
-                {"name": "proxy", "restartPolicy": "Always", "resources": {"requests": {"cpu": "100m"}}},
+                {
+                    "name": "proxy",
+                    "restartPolicy": "Always",
+                    "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+                },
             ],
         },
         "status": {
@@ -48,7 +52,7 @@ def used(name: str, cpu: str) -> dict[str, Any]:
     }
 
 
-def node(name: str, *, cpu: str = "16", memory: str = "64Gi", pods: str = "110") -> dict[str, Any]:
+def node(name: str, *, cpu: str = "64", memory: str = "64Gi", pods: str = "110") -> dict[str, Any]:
     return {
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
         "spec": {},

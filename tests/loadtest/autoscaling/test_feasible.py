@@ -27,10 +27,9 @@ FORBIDDEN = Unread(status=403, text="GET /x: 403 forbidden")
 
 
 def pod(name: str, on: str = "node-0") -> dict[str, Any]:
-    """Asks for 500m and 1Gi, its sidecar for 100m; before them something needs 4 CPU for a moment."""
+    """Asks for 500m and 1Gi, its sidecar for 100m and 64Mi; before them something needs 4 CPU for a moment."""
     made = running(name)
     made["spec"]["nodeName"] = on
-    made["spec"]["initContainers"][1]["resources"]["requests"]["memory"] = "64Mi"
     return made
 
 
@@ -42,7 +41,7 @@ FINE = Survey(
     workload=WORKLOAD,
     pods=PODS,
     usage=[used(each["metadata"]["name"], "150m") for each in PODS],
-    nodes=[node("node-0", cpu="64"), node("node-1", cpu="64")],
+    nodes=[node("node-0"), node("node-1")],
     pods_everywhere=PODS,
     node_scaler=NO_SCALER,
 )

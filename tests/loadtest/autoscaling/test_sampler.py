@@ -92,7 +92,10 @@ def test_a_sample_holds_what_the_controller_sees(api: FakeApi, tmp_path: Path) -
     pod = sample.pods[0]
     assert (pod.name, pod.phase, pod.ready, pod.deleted) == ("portal-frontend-0", "Running", True, False)
     # The sidecar counts, the container that only runs first does not.
-    assert pod.requests == {"app": {"cpu": 500, "memory": 1024**3 * 1000}, "proxy": {"cpu": 100}}
+    assert pod.requests == {
+        "app": {"cpu": 500, "memory": 1024**3 * 1000},
+        "proxy": {"cpu": 100, "memory": 64 * 1024**2 * 1000},
+    }
     assert sample.usage is not None
     usage = sample.usage["portal-frontend-0"]
     assert (usage.window_seconds, usage.containers["app"]["cpu"]) == (15.5, 220)
