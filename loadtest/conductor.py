@@ -18,8 +18,11 @@ from locust.env import Environment
 from locust.runners import STATE_MISSING, MasterRunner
 
 from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
+from loadtest.autoscaling.calibrate import Calibrated
+from loadtest.autoscaling.climb import steps_from
 from loadtest.autoscaling.record import Sample
 from loadtest.autoscaling.session import SamplerProcess
+from loadtest.autoscaling.steps import Infeasible
 from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
 from loadtest.compare import against
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
@@ -29,7 +32,7 @@ from loadtest.recording.collector import Collector
 from loadtest.report.build import document
 from loadtest.report.files import write_all
 from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun
-from loadtest.shapes.profiles import custom
+from loadtest.shapes.profiles import custom, step_phases
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
 from loadtest.verdict import Targets, Verdict, judge
@@ -64,6 +67,7 @@ class Conductor:
         self._watch: Greenlet | None = None
         self._sampler: SamplerProcess | None = None
         self._replicas: Sample | None = None
+        self._calibrated: Calibrated | None = None
         self._gathered = self._finishing = False
         self.running = False
         self.verdict: Verdict | None = None
@@ -93,6 +97,7 @@ class Conductor:
             return None if self._ended and not self._gathered else self._last_tick
         at = self.now()
         self._search_on(at)
+        self._step_on(at)
         plan = self._known_plan()
         if plan.end_seconds is not None and at >= plan.end_seconds:
             self._ended, self._end_seconds = "completed", plan.end_seconds
@@ -106,7 +111,7 @@ class Conductor:
         self._collector = Collector()
         self._started_at, self._zero = time.time(), time.perf_counter()
         self._ended, self._problems, self._end_seconds = None, [], 0.0
-        self._replicas = None
+        self._replicas = self._calibrated = None
         self._gathered = self._finishing = False
         self.verdict, self.running = None, True
         self.live = self._new_live(plan)
@@ -239,6 +244,37 @@ class Conductor:
                 log.info("So far %s", found.sentence())
             self.extend(more)
 
+    def _step_on(self, at: float) -> None:
+        """Once a calibration is whole, the steps that it decides on: goes on before the plan is at its end."""
+        plan, watched = self._known_plan(), self._options.watched
+        if not plan.calibrates or self._calibrated or not self._sampler or watched is None:
+            return
+        if at < (plan.end_seconds or 0.0) - LEAD_SECONDS:
+            return
+        record = self._sampler.so_far(run_started_at=self._started_at)
+        try:
+            if isinstance(record, str):
+                raise Infeasible([record])
+            self._calibrated, steps = steps_from(
+                record,
+                watched=watched,
+                opening=plan.phases,
+                started=self._collector.started(seconds=int(at)),
+                journeys=dict(self._shares()),
+                known=self._options.calibrated,
+                until=at - REPORTED_AFTER_SECONDS,
+            )
+            if outlived := self._options.outlived(sum(step.hold_seconds for step in steps)):
+                raise Infeasible(outlived)
+        except Infeasible as infeasible:
+            self._problems += infeasible.reasons
+            self._ended, self._end_seconds = "aborted", at
+            return
+        log.info("Calibration: %s", self._calibrated.sentence())
+        for step in steps:
+            log.info("Step to %d replicas: %.4g arrivals/s for %.0f s", step.replicas, step.rate_rps, step.hold_seconds)
+        self.extend(step_phases(steps, users=self._options.users, start=plan.end_seconds or 0.0))
+
     def _arrivals(self, plan: Plan, until_seconds: float) -> Arrivals:
         seconds = int(until_seconds)
         return Arrivals(
@@ -281,13 +317,16 @@ class Conductor:
             workers=self._collector.workers(),
             arrivals=self._arrivals(plan, duration) if plan.model == "open" and duration else None,
             autoscaling=None if isinstance(seen, str) else seen,
+            calibration=self._calibrated,
             problems=tuple(self._problems),
             versions={"locust": locust.__version__, "python": platform.python_version()},
         )
 
     def _conclude(self, run: RecordedRun) -> None:
         watched = self._options.watched
-        expected = watched.expectations(run.plan.phases) if watched and run.ended != "refused" else None
+        # A plan that came to no steps has nothing to hold the autoscaler to, and its own reasons.
+        asked = run.ended != "refused" and any(phase.replicas is not None for phase in run.plan.phases)
+        expected = watched.expectations(run.plan.phases) if watched and asked else None
         verdict = judge(run, Targets(objectives=self._options.objectives, autoscaling=expected))
         comparison = None
         if (baseline := self._options.baseline) and run.ended == "completed":

@@ -82,9 +82,9 @@ class Maker:
         self._greenlet: Greenlet = spawn(self._watch_cpu)
 
         def more() -> bool:
-            """A search goes on where its last probe ended."""
+            """A plan that grows goes on where its last phase ended."""
             sleep(GROWN_SECONDS)
-            return plan.search is not None
+            return plan.grows
 
         self._dispatchers = {
             name: Dispatcher(

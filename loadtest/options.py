@@ -2,18 +2,20 @@
 
 import logging
 import os
+import time
 from argparse import ArgumentTypeError, Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from loadtest.autoscaling import session
+from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.breakpoint import steady
 from loadtest.compare import NotComparable, planned_otherwise, read
-from loadtest.preflight import of_autoscaler, preflight
+from loadtest.preflight import of_autoscaler, preflight, token_ends
 from loadtest.report.document import Document
 from loadtest.run import Plan, Target
-from loadtest.shapes.profiles import PROFILES, Arrival, custom, named, searching, stepped
+from loadtest.shapes.profiles import PROFILES, Arrival, calibrating, custom, named, searching, stepped
 from loadtest.slo.spec import BrokenSlo, Objectives, load
 from loadtest.variables import STAND_INS_VARIABLE, TOKEN_VARIABLE
 
@@ -24,10 +26,13 @@ class BadOptions(ValueError):
     """Of a run that is to start; the message names option, value and rule."""
 
 
+AUTOSCALE: Final = "autoscale"
 ABOUT: Final = {name: profile.about for name, profile in PROFILES.items()} | {
-    "breakpoint": "searches the highest rate that meets the objectives"
+    "breakpoint": "searches the highest rate that meets the objectives",
+    AUTOSCALE: "steps that an autoscaler must follow (--autoscaling)",
 }
 LEAST_SEARCH_SECONDS: Final = 60
+MEASURE: Final = "measure"
 DEFAULT_SLO = Path(__file__).with_name("slo.yaml")
 
 
@@ -55,6 +60,14 @@ def add_arguments(parser: Any) -> None:
         help="YAML file of an autoscaler and the steps of load that it must follow; takes the place of a profile",
     )
     group.add_argument(
+        "--calibration",
+        type=_calibration,
+        env_var="LOADTEST_CALIBRATION",
+        metavar="measure|REPORT_JSON",
+        help="Work the steps of --autoscaling out from what an arrival costs its pods: measured first, at --rate, or "
+        "as an earlier run measured it",
+    )
+    group.add_argument(
         "--arrivals",
         choices=("poisson", "constant", "closed"),
         default="poisson",
@@ -65,7 +78,8 @@ def add_arguments(parser: Any) -> None:
         "--rate",
         type=_positive,
         env_var="LOADTEST_RATE",
-        help="Highest arrivals a second, of all journeys; with the profile breakpoint, what must be found at least",
+        help="Highest arrivals a second, of all journeys; with the profile breakpoint, what must be found at least; "
+        "with --calibration measure, what is measured at (default there: 5)",
     )
     group.add_argument("--seed", type=int, default=0, env_var="LOADTEST_SEED", help="Of the arrivals (default: 0)")
     group.add_argument(
@@ -129,6 +143,17 @@ def _autoscaling(text: str) -> str:
     return text
 
 
+def _calibration(text: str) -> str:
+    if text != MEASURE:
+        try:
+            document = read(Path(text))
+        except NotComparable as error:
+            raise ArgumentTypeError(f"{error}; give one, or {MEASURE}") from error
+        if document.calibration is None:
+            raise ArgumentTypeError(f"{text} is of a run that had no calibration; give another, or {MEASURE}")
+    return text
+
+
 def _positive(text: str) -> float:
     try:
         value = float(text)
@@ -171,6 +196,21 @@ class Options:
         return session.load(Path(self.parsed.autoscaling)) if self.parsed.autoscaling else None
 
     @property
+    def calibrated(self) -> Calibrated | None:
+        """As an earlier run measured it; None where this one does, or none is asked for."""
+        if not self.parsed.calibration or self.parsed.calibration == MEASURE:
+            return None
+        document = read(Path(self.parsed.calibration))
+        assert document.calibration is not None
+        return replace(document.calibration, source=document.calibration.source or document.started_at)
+
+    @property
+    def users(self) -> int | None:
+        """Locust itself sets one user when it is told none."""
+        found: int | None = self.parsed.num_users
+        return found if (found or 0) > 1 else None
+
+    @property
     def baseline(self) -> Document | None:
         return read(Path(self.parsed.baseline)) if self.parsed.baseline else None
 
@@ -190,17 +230,17 @@ class Options:
     def _plan(self) -> Plan:
         parsed = self.parsed
         if watched := self.watched:
-            return stepped(
-                watched.load_steps(),
-                arrivals="constant" if parsed.arrivals == "constant" else "poisson",
-                users=parsed.num_users if (parsed.num_users or 0) > 1 else None,
-                seed=int(parsed.seed or 0),
+            return self._autoscaled(watched)
+        if parsed.calibration:
+            raise BadOptions(f"calibration = {parsed.calibration} is for an autoscaler: give --autoscaling too")
+        if parsed.profile == AUTOSCALE:
+            raise BadOptions(
+                f"profile = {AUTOSCALE} needs --autoscaling: the autoscaler, and the steps that it must follow"
             )
         if not parsed.profile:
             return custom(users=parsed.num_users or 1, spawn_rate=parsed.spawn_rate or 1, seconds=parsed.run_time)
         arrivals: Arrival = parsed.arrivals
-        # Locust itself sets one user when it is told none.
-        users = parsed.num_users if (parsed.num_users or 0) > 1 else None
+        users = self.users
         if parsed.profile not in ABOUT:
             raise BadOptions(f"profile = {parsed.profile} is none of {', '.join(sorted(ABOUT))}")
         try:
@@ -216,6 +256,30 @@ class Options:
             users=users,
             seconds=parsed.run_time,
             seed=int(parsed.seed or 0),
+        )
+
+    def _autoscaled(self, watched: session.Watched) -> Plan:
+        parsed = self.parsed
+        arrivals: Literal["constant", "poisson"] = "constant" if parsed.arrivals == "constant" else "poisson"
+        seed = int(parsed.seed or 0)
+        if not parsed.calibration:
+            if not watched.steps:
+                raise BadOptions(f"autoscaling = {parsed.autoscaling} has no steps; give them there, or --calibration")
+            return stepped(watched.load_steps(), arrivals=arrivals, users=self.users, seed=seed)
+        if watched.steps:
+            raise BadOptions(f"calibration = {parsed.calibration}: {parsed.autoscaling} has steps; give one of the two")
+        if parsed.baseline:
+            raise BadOptions(
+                f"baseline = {parsed.baseline}: steps from a calibration are others each time; to compare, give both "
+                "runs the same `steps`, and no --calibration"
+            )
+        return calibrating(
+            rate_rps=parsed.rate,
+            measures=parsed.calibration == MEASURE,
+            time_scale=watched.time_scale,
+            arrivals=arrivals,
+            users=self.users,
+            seed=seed,
         )
 
     def _searching(self, required_rps: float | None, users: int | None) -> Plan:
@@ -239,6 +303,10 @@ class Options:
             users=users,
             seed=int(parsed.seed or 0),
         )
+
+    def outlived(self, seconds: float) -> list[str]:
+        """What the token of the API does not live for."""
+        return token_ends(os.environ.get(TOKEN_VARIABLE, ""), seconds=seconds, now=time.time())
 
     def preflight(self, host: str, plan: Plan, *, generators: int) -> list[str]:
         """Why the run must not start. What may go wrong, or is not known, is logged."""

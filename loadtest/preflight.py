@@ -48,7 +48,7 @@ def preflight(
 
     `generators` are the processes that send; of a production host that may not be loaded nothing is asked.
     """
-    problems = [*_too_fast(plan, generators), *_token_ends(token, plan, now=time.time())]
+    problems = [*_too_fast(plan, generators), *token_ends(token, seconds=_seconds(plan), now=time.time())]
     name = urlsplit(host).hostname
     if name is None:
         return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com", *problems]
@@ -85,14 +85,18 @@ def expires_at(token: str) -> float | None:
         return None
 
 
-def _token_ends(token: str, plan: Plan, *, now: float) -> list[str]:
-    """A guest's token is renewed in the run; a static one cannot be."""
+def _seconds(plan: Plan) -> float | None:
+    """How long it takes at most, as far as is known; of a calibration alone, where its steps are still to come."""
+    return plan.search.seconds if plan.search else plan.end_seconds
+
+
+def token_ends(token: str, *, seconds: float | None, now: float) -> list[str]:
+    """What is wrong with it for a run that goes on for so long. A guest's token is renewed; a static one cannot be."""
     ends = expires_at(token)
     if ends is None:
         return []
     if ends <= now:
         return [f"PORTAL_TOKEN expired {now - ends:,.0f} s ago, and nobody renews it: give one that is good"]
-    seconds = plan.search.seconds if plan.search else plan.end_seconds
     if seconds is None or ends >= now + seconds:
         return []
     return [

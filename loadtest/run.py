@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.record import AutoscalingRecord
 from loadtest.recording.histogram import Histogram, JsonHistogram
 from loadtest.shapes.search import Search
@@ -20,7 +21,8 @@ VERSION: Final = 1
 PhaseName = Literal["warm-up", "ramp", "transient", "steady", "cool-down"]
 Model = Literal["open", "closed"]
 Ended = Literal["completed", "interrupted", "aborted", "refused"]
-"""`aborted`: a target that was to end the run was missed; `refused`: the preflight said no, and nothing was sent."""
+"""`aborted`: a target that was to end the run was missed, or no steps could be worked out; `refused`: the preflight
+said no, and nothing was sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,13 @@ class Plan:
     seed: int = 0
     search: Search | None = None
     """Set where the phases are not known beforehand: each probe of a search decides on the next."""
+    calibrates: bool = False
+    """Whether what the first phases show decides on the steps that come after them."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether phases may be added while it runs."""
+        return self.search is not None or self.calibrates
 
     def phase_at(self, seconds: float) -> Phase:
         """The phase that owns a moment: the last one keeps what comes after the end."""
@@ -142,6 +151,8 @@ class RecordedRun:
     workers: tuple[Worker, ...]
     arrivals: Arrivals | None = None
     autoscaling: AutoscalingRecord | None = None
+    calibration: Calibrated | None = None
+    """By which its steps were worked out, if they were."""
     problems: tuple[str, ...] = ()
     """What the recorder itself noticed and what makes the numbers unusable."""
     versions: Mapping[str, str] = field(default_factory=dict)

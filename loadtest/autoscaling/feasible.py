@@ -117,19 +117,19 @@ def _target(survey: Survey) -> str:
 
 
 def _plan(spec: HpaSpec, survey: Survey, watched: Watched) -> Iterator[str]:
-    highest = max(watched.counts)
+    highest = max(watched.counts(spec))
     if highest > spec.max_replicas:
         yield (
             f"the plan goes to {highest} replicas, and maxReplicas of HPA {spec.name} is {spec.max_replicas}: "
             "raise it, or aim lower"
         )
-    below = [count for count in watched.counts if count < spec.min_replicas]
+    below = [count for count in watched.counts(spec) if count < spec.min_replicas]
     if below:
         yield (
             f"the plan has a step to {min(below)} replicas, and minReplicas of HPA {spec.name} is {spec.min_replicas}: "
             "it would never get there; aim at that or above"
         )
-    running, first = _running(survey), watched.counts[0]
+    running, first = _running(survey), watched.counts(spec)[0]
     if running is not None and spec.min_replicas < first <= running:
         yield (
             f"{running} replicas run already, so the first step, to {first}, would prove nothing: wait until they have "
@@ -175,7 +175,7 @@ def _metrics(spec: HpaSpec, survey: Survey, watched: Watched) -> Iterator[str]:
 
 def _rest(spec: HpaSpec, idle: Mapping[str, float], watched: Watched) -> Iterator[str]:
     percents = tuple(m for m in spec.metrics if m.target_percent is not None and m.resource in idle)
-    if watched.comes_back_to(spec.min_replicas) and percents:
+    if watched.comes_back(spec) and percents:
         yield from restless(replace(spec, metrics=percents), idle, watched.controller)
 
 
@@ -187,7 +187,7 @@ def _growth(spec: HpaSpec, survey: Survey, watched: Watched) -> Iterator[tuple[J
     running = _running(survey)
     if running is None or not survey.pods or isinstance(survey.pods, Unread):
         return
-    more = min(max(watched.counts), spec.max_replicas) - running
+    more = min(max(watched.counts(spec)), spec.max_replicas) - running
     if more > 0:
         yield survey.pods[0], more
 

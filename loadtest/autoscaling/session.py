@@ -19,8 +19,8 @@ from loadtest.autoscaling.elasticity import Gates
 from loadtest.autoscaling.findings import Budgets, Expectations
 from loadtest.autoscaling.planned import holds
 from loadtest.autoscaling.record import LINE, AutoscalingRecord, Sample
-from loadtest.autoscaling.spec import Controller
-from loadtest.autoscaling.steps import Step
+from loadtest.autoscaling.spec import Controller, HpaSpec
+from loadtest.autoscaling.steps import Step, default_counts
 from loadtest.run import Phase
 
 ENDS_WITHIN_SECONDS: Final = 15
@@ -54,7 +54,10 @@ class Elasticity(Part):
 
 
 class Watched(Part):
-    """The autoscaler, and the steps of load that it must follow: up from its resting count and back."""
+    """The autoscaler, and the steps of load that it must follow: up from its resting count and back.
+
+    Without `steps` they are worked out from a calibration, one for each count of `climb` and the way back.
+    """
 
     namespace: str
     hpa: str
@@ -64,7 +67,10 @@ class Watched(Part):
     time_scale: Annotated[float, Field(ge=1)] = 1
     """By what the autoscaler's windows and periods (the chart's `hpa.timeScale`) and the controller's are divided."""
     elasticity: Elasticity = Elasticity()
-    steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)]
+    steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)] | None = None
+    climb: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] | None = None
+    hold_seconds: Annotated[float, Field(gt=0)] | None = None
+    """Of each step that is worked out, beyond what its rules need to get there."""
 
     @model_validator(mode="after")
     def _elasticity_can_be_measured(self) -> Self:
@@ -76,17 +82,30 @@ class Watched(Part):
     def controller(self) -> Controller:
         return Controller().divided(self.time_scale)
 
-    @property
-    def counts(self) -> tuple[int, ...]:
-        """The replicas that the steps aim at, in order."""
-        return tuple(step.replicas for step in self.steps)
+    @model_validator(mode="after")
+    def _steps_are_given_or_worked_out(self) -> Self:
+        if self.steps and (self.climb or self.hold_seconds):
+            raise ValueError("climb and hold_seconds are for steps from a calibration; take them or steps out")
+        return self
 
-    def comes_back_to(self, minimum: int) -> bool:
-        """Whether the last step is the way back to it."""
-        return len(self.counts) > 1 and self.counts[-1] <= minimum < self.counts[-2]
+    def climb_to(self, spec: HpaSpec) -> tuple[int, ...]:
+        """The replicas of the steps up that are worked out."""
+        return self.climb or default_counts(spec)
+
+    def counts(self, spec: HpaSpec) -> tuple[int, ...]:
+        """The replicas that the steps aim at, in order."""
+        if self.steps:
+            return tuple(step.replicas for step in self.steps)
+        return (*self.climb_to(spec), spec.min_replicas)
+
+    def comes_back(self, spec: HpaSpec) -> bool:
+        """Whether the last step is the way back to the minimum."""
+        counts = self.counts(spec)
+        return len(counts) > 1 and counts[-1] <= spec.min_replicas < counts[-2]
 
     def load_steps(self) -> tuple[Step, ...]:
-        return tuple(Step(**step.model_dump()) for step in self.steps)
+        """Empty where they are to be worked out."""
+        return tuple(Step(**step.model_dump()) for step in self.steps or ())
 
     def expectations(self, phases: Sequence[Phase]) -> Expectations:
         return Expectations(
@@ -147,8 +166,17 @@ class SamplerProcess:
         longest = timeline.SILENCE_INTERVALS * self._interval
         return self._sample if self._sample and time.time() - self._sample.at < longest else None
 
+    def so_far(self, *, run_started_at: float) -> AutoscalingRecord | str:
+        """What it has seen; in words, why there is nothing."""
+        try:
+            with self._lines.open() as lines:
+                return timeline.read(lines, run_started_at=run_started_at)
+        except (OSError, timeline.BrokenRecord) as error:
+            last = self._log.read_text().strip().splitlines()[-1:]
+            return f"the sampler of the autoscaler left nothing: {error}; its last words: {' '.join(last) or 'none'}"
+
     def stop(self, *, run_started_at: float) -> AutoscalingRecord | str:
-        """What it saw; in words, why there is nothing."""
+        """What it saw, to its end."""
         self._process.terminate()
         try:
             self._process.wait(ENDS_WITHIN_SECONDS)
@@ -156,10 +184,6 @@ class SamplerProcess:
             self._process.kill()
             self._process.wait()
         try:
-            with self._lines.open() as lines:
-                return timeline.read(lines, run_started_at=run_started_at)
-        except (OSError, timeline.BrokenRecord) as error:
-            last = self._log.read_text().strip().splitlines()[-1:]
-            return f"the sampler of the autoscaler left nothing: {error}; its last words: {' '.join(last) or 'none'}"
+            return self.so_far(run_started_at=run_started_at)
         finally:
             self._directory.cleanup()

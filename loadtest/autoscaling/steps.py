@@ -141,7 +141,8 @@ def plan(
 ) -> tuple[Step, ...]:
     """Steps up over `counts` (default: about doubling, to the maximum), then no load until it rests again.
 
-    Each is held for as long as the replay takes to get there and `hold_seconds` more. Raises Infeasible.
+    Each is held for as long as the replay takes to get there and `hold_seconds` more; on the way back each change may
+    take a sync longer, since a period ends just after one. Raises Infeasible.
     """
     problems = [*restless(spec, idle_percent, controller)]
     counts = tuple(counts) if counts is not None else default_counts(spec)
@@ -164,7 +165,8 @@ def plan(
     if problems:
         raise Infeasible(problems)
     down = descent(spec, idle_percent, replicas=replicas, controller=controller)
-    return (*steps, Step(replicas=spec.min_replicas, rate_rps=0, hold_seconds=down[-1][0] + hold_seconds))
+    back = down[-1][0] + len(down) * controller.sync_seconds
+    return (*steps, Step(replicas=spec.min_replicas, rate_rps=0, hold_seconds=back + hold_seconds))
 
 
 def default_counts(spec: HpaSpec) -> tuple[int, ...]:

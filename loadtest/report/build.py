@@ -78,6 +78,7 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
             for worker in run.workers
         ),
         problems=run.problems,
+        calibration=run.calibration,
         comparison=comparison,
         versions=run.versions,
         autoscaling=None if run.autoscaling is None else scaling(run.autoscaling, verdict),

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.elasticity import Elasticity, Gates
 from loadtest.autoscaling.record import Event, Gap
 from loadtest.recording.histogram import JsonHistogram
@@ -212,6 +213,8 @@ class Document:
     problems: tuple[str, ...]
     breakpoint: Searched | None = None
     autoscaling: Scaling | None = None
+    calibration: Calibrated | None = None
+    """By which the steps were worked out, if they were."""
     comparison: Comparison | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of what made the load."""

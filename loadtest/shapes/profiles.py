@@ -131,9 +131,56 @@ def custom(*, users: int, spawn_rate: float, seconds: float | None) -> Plan:
 
 def stepped(steps: Sequence[Step], *, arrivals: Literal["constant", "poisson"], users: int | None, seed: int) -> Plan:
     """The profile "autoscale": steps that an autoscaler must follow, and back."""
-    highest = max(step.rate_rps for step in steps)
+    phases = step_phases(steps, users=users, start=0.0)
+    return Plan(profile="autoscale", model="open", arrivals=arrivals, phases=phases, seed=seed)
+
+
+CALIBRATION_RPS: Final = 5.0
+IDLE_SECONDS: Final = 120.0
+"""Without load, as controllers of the usual pace need: readings of the metrics API come some 15 s apart, up to a minute
+late."""
+LOADED_SECONDS: Final = 240.0
+LOOK_SECONDS: Final = 15.0
+"""To see the autoscaler, where what an arrival costs is known; the sampler starts as fast as it can anyway."""
+
+
+def calibrating(
+    *,
+    rate_rps: float | None,
+    measures: bool,
+    time_scale: float,
+    arrivals: Literal["constant", "poisson"],
+    users: int | None,
+    seed: int,
+) -> Plan:
+    """The profile "autoscale" as it begins where its steps are to be worked out: no load, then a rate to measure by."""
+    rate = rate_rps or CALIBRATION_RPS
+    stretches: list[tuple[str, float, float]] = [
+        ("calibration: idle", math.ceil(IDLE_SECONDS / time_scale), 0.0),
+        ("calibration: loaded", math.ceil(LOADED_SECONDS / time_scale), rate),
+    ]
     phases: list[Phase] = []
     start = 0.0
+    for label, seconds, offered in stretches if measures else [("a look at the autoscaler", LOOK_SECONDS, 0.0)]:
+        end = start + seconds
+        phases.append(
+            Phase(
+                name="warm-up",
+                label=label,
+                start_seconds=start,
+                end_seconds=end,
+                offered_rps=offered,
+                users=users or pool(rate),
+            )
+        )
+        start = end
+    return Plan(profile="autoscale", model="open", arrivals=arrivals, phases=tuple(phases), seed=seed, calibrates=True)
+
+
+def step_phases(steps: Sequence[Step], *, users: int | None, start: float) -> tuple[Phase, ...]:
+    """`users`: None for as many as the highest rate needs."""
+    highest = max(step.rate_rps for step in steps)
+    phases: list[Phase] = []
     for step in steps:
         end = start + step.hold_seconds
         phases.append(
@@ -148,7 +195,7 @@ def stepped(steps: Sequence[Step], *, arrivals: Literal["constant", "poisson"], 
             )
         )
         start = end
-    return Plan(profile="autoscale", model="open", arrivals=arrivals, phases=tuple(phases), seed=seed)
+    return tuple(phases)
 
 
 SEARCH_FIRST_RPS: Final = 5.0

@@ -77,7 +77,7 @@ def test_the_suite_itself_reads_the_steps_that_the_chart_writes(role: str, tmp_p
     file.write_text(loadtest().one("ConfigMap")["data"]["autoscaling.yaml"])
     watched = session.load(file)
     assert (watched.namespace, watched.hpa) == ("developer-portal", "portal-frontend")
-    assert [step.replicas for step in watched.steps] == [7, 6]
+    assert [step.replicas for step in watched.load_steps()] == [7, 6]
     (entry,) = (e for e in container(loadtest(), role)["env"] if e["name"] == "LOADTEST_AUTOSCALING")
     mounts = {mount["name"]: mount["mountPath"] for mount in container(loadtest(), role)["volumeMounts"]}
     assert entry["value"] == f"{mounts['autoscaling']}/{file.name}"

@@ -110,11 +110,12 @@ class LoadedStage(Stage):
 
     def start(self) -> None:
         self.folder.mkdir()
-        (self.folder / "autoscaling.yaml").write_text(yaml.safe_dump(self._watched()))
+        (self.folder / "autoscaling.yaml").write_text(yaml.safe_dump(self.watched()))
         (self.folder / "slo.yaml").write_text(OBJECTIVES)
         command = [str(Path(sys.executable).with_name("locust")), "-f", str(ROOT / "loadtest/locustfile.py")]
         command += ["--headless", "--host", self.gateway.address, "--users", "20", "--arrivals", "constant"]
         command += ["--autoscaling", "autoscaling.yaml", "--slo", "slo.yaml", "--report-dir", "report"]
+        command += self.arguments()
         environment = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig), STAND_INS_VARIABLE: STAND_INS}
         with self._log.open("w") as log:
             self._locust = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
@@ -127,7 +128,11 @@ class LoadedStage(Stage):
     def _log(self) -> Path:
         return self.folder / "locust.log"
 
-    def _watched(self) -> dict[str, Any]:
+    def arguments(self) -> list[str]:
+        """Further ones of Locust."""
+        return []
+
+    def watched(self) -> dict[str, Any]:
         steps = [
             {
                 "replicas": hold.replicas,

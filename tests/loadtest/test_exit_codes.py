@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
-from tests.loadtest.autoscaling.objects import changed
+from loadtest.report.document import DOCUMENT
+from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served, used
+from tests.loadtest.autoscaling.objects import calibration, changed
 from tests.loadtest.conftest import Run, Target, running_in, serving, written
+from tests.loadtest.report.test_page import full
+from tests.loadtest.test_preflight import json_web_token
 
 Serve = Callable[..., Target]
 Locust = Callable[..., Run]
@@ -112,10 +115,34 @@ def exits_1_when_another_success_comes_back_than_was_asked_for(serve: Serve, loc
         (("--slo", "absent.yaml"), "No such file"),
         (("--rate", "-3"), "positive"),
         (("--sloo", "x"), "--slo"),
+        (("--calibration", "absent.json"), "absent.json is not a report of a run"),
+        (("--calibration", "measure"), "is for an autoscaler: give --autoscaling too"),
+        (("--profile", "autoscale"), "needs --autoscaling"),
     ],
 )
 def test_2_for_wrong_usage(locust: Locust, arguments: tuple[str, ...], said: str) -> None:
     run = locust(*arguments, host="http://127.0.0.1:9")
+    assert run.ended() == 2, run.output
+    assert said in run.output
+    assert "Traceback" not in run.output
+
+
+@pytest.mark.parametrize(
+    ("file", "arguments", "said"),
+    [
+        ("{namespace: a, hpa: b}", (), "has no steps; give them there, or --calibration"),
+        ("{namespace: a, hpa: b, climb: [0]}", (), "climb.0: Input should be greater than 0"),
+        ("%s", ("--calibration", "measure"), "has steps; give one of the two"),
+        ("{namespace: a, hpa: b, climb: [5]%s", (), "climb and hold_seconds are for steps from a calibration"),
+    ],
+)
+def test_2_for_steps_that_are_given_twice_or_not_at_all(
+    locust: Locust, tmp_path: Path, file: str, arguments: tuple[str, ...], said: str
+) -> None:
+    steps = "steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]}"
+    text = file.replace("%s", f", {steps}" if file.startswith("{") else f"{{namespace: a, hpa: b, {steps}")
+    (tmp_path / "autoscaling.yaml").write_text(text)
+    run = locust("--autoscaling", str(tmp_path / "autoscaling.yaml"), *arguments, host="http://127.0.0.1:9")
     assert run.ended() == 2, run.output
     assert said in run.output
     assert "Traceback" not in run.output
@@ -179,6 +206,39 @@ def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -
     run = locust(*SHORT, "--users", "2", host=serve("--delay-seconds", "1").url)
     assert run.ended() == 3, run.output
     assert any(reason.startswith("offered ") for reason in run.reasons())
+
+
+@fault
+def exits_3_for_a_token_that_ends_and_a_rate_that_nobody_can_send_both_at_once(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    token = json_web_token({"exp": time.time() + 60})
+    run = locust("--profile", "steady", "--rate", "9000", "--run-time", "90s", host=serve().url, PORTAL_TOKEN=token)
+    assert run.ended() == 3, run.output
+    fast, ends = run.reasons()
+    assert "start 3 (--processes" in fast
+    assert "the run takes 90 s, and nobody renews it" in ends
+    assert token not in run.output
+    assert run.report["endpoints"] == []
+
+
+@fault
+def exits_3_when_a_token_is_refused(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    target = serve("--healthy-answers", "1", "--status", "401")
+    run = locust(*SHORT, host=target.url, PORTAL_TOKEN="stale-secret")
+    assert run.ended() == 3, run.output
+    assert "PORTAL_TOKEN is refused" in run.reasons()[0]
+    assert "stale-secret" not in run.output
+
+
+@fault
+def exits_3_when_nothing_was_measured_for_an_objective(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    """Elsewhere, what has no samples passes."""
+    file = tmp_path / "slo.yaml"
+    file.write_text("objectives: [{name: search, endpoints: ['GET /api/search/*'], latency_ms: {p95: 300}}]")
+    run = locust(*SHORT, "--slo", str(file), host=serve().url)
+    assert run.ended() == 3, run.output
+    assert "search: nothing was measured for its p95" in run.reasons()
 
 
 @fault
@@ -356,14 +416,19 @@ steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 
 
 @contextmanager
-def autoscaled(serve: Serve, locust: Locust, folder: Path, api: FakeApi) -> Iterator[Run]:
+def autoscaled(
+    serve: Serve,
+    locust: Locust,
+    folder: Path,
+    api: FakeApi,
+    *more: str,
+    file: str = STEPS,
+    slo: str = "{name: a, phases: [transient], error_ratio: 0}",
+) -> Iterator[Run]:
     """A run that is to take an autoscaler from 3 replicas to 6."""
-    for pod in api.pods:
-        # A sidecar without a request of memory has no share of it.
-        del pod["spec"]["initContainers"]
-    (folder / "autoscaling.yaml").write_text(STEPS)
-    (folder / "slo.yaml").write_text("objectives: [{name: a, phases: [transient], error_ratio: 0}]")
-    arguments = ("--autoscaling", str(folder / "autoscaling.yaml"), "--slo", str(folder / "slo.yaml"))
+    (folder / "autoscaling.yaml").write_text(file)
+    (folder / "slo.yaml").write_text(f"objectives: [{slo}]")
+    arguments = ("--autoscaling", str(folder / "autoscaling.yaml"), "--slo", str(folder / "slo.yaml"), *more)
     with served(api) as port:
         kubeconfig(folder, port)
         yield locust(*arguments, host=serve().url, KUBECONFIG=str(folder / "kubeconfig"))
@@ -415,6 +480,56 @@ def exits_3_when_the_cluster_does_not_allow_the_plan_with_all_that_is_in_the_way
     assert "maxReplicas of HPA portal-frontend is 5" in beyond
     assert "may not list events" in forbidden
     assert "Preflight: whether the nodes have room for 2 more pods is not known" in run.output
+
+
+@fault
+def exits_4_when_the_autoscaler_is_gone_and_a_limit_was_missed_too(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    api = FakeApi()
+    with autoscaled(serve, locust, tmp_path, api, slo="{name: a, phases: [transient], latency_ms: {p50: 0.01}}") as run:
+        run.wait_for(RUNNING)
+        time.sleep(3)
+        api.hpa = None
+        assert run.ended() == 4, run.output
+    assert run.report["verdict"]["result"] == "autoscaler_wrong"
+    assert "slo_missed" in {reason["result"] for reason in run.report["verdict"]["reasons"]}
+
+
+@fault
+def exits_3_when_a_calibration_has_no_readings_to_go_by(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    """Of metrics that stand still there is one at most."""
+    file = "{namespace: developer-portal, hpa: portal-frontend, interval_seconds: 0.5, time_scale: 40}"
+    with autoscaled(serve, locust, tmp_path, FakeApi(), "--calibration", "measure", file=file) as run:
+        assert run.ended() == 3, run.output
+    assert run.report["ended"] == "aborted"
+    assert run.reasons() == [run.report["verdict"]["sentence"]]
+    assert "0 readings without load and a calibration needs 5" in run.reasons()[0]
+    assert run.report["calibration"] is None
+
+
+@fault
+def a_calibration_of_an_earlier_report_gives_the_steps_and_is_in_the_next_one(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    earlier = tmp_path / "earlier.json"
+    earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
+    file = "{namespace: developer-portal, hpa: portal-frontend, interval_seconds: 0.5, climb: [6]}"
+    api = FakeApi()
+    api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
+    with autoscaled(serve, locust, tmp_path, api, "--calibration", str(earlier), file=file) as run:
+        run.wait_for("Step to 3 replicas: 0 arrivals/s")
+        time.sleep(4)
+        run.process.send_signal(signal.SIGTERM)
+        assert run.ended() == 3, run.output
+    assert [phase["replicas"] for phase in run.report["phases"]] == [None, 6, 3]
+    # An idle pod uses 50m, an arrival a second costs 30m more, and each replica is good for 70 % of 600m.
+    rate = run.report["phases"][1]["offered_rps"]
+    assert 5 < (6 * 50 + rate * 30) / 420 < 6
+    assert run.report["calibration"]["source"] == full().started_at
+    assert run.report["endpoints"][0]["requests"] > 5
+    assert "one arrival a second costs 30 m of cpu" in (run.directory / "summary.md").read_text()
+    assert "one arrival a second costs 30 m of cpu" in (run.directory / "report.html").read_text()
 
 
 @fault

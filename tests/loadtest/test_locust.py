@@ -12,9 +12,9 @@ def test_help_has_a_group_for_the_load_test() -> None:
     command = [sys.executable, "-m", "loadtest"]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "Portal load test:" in told
-    for option in ("--slo", "--arrivals", "--rate", "--report-dir", "--production-host"):
+    for option in ("--slo", "--arrivals", "--rate", "--report-dir", "--production-host", "--calibration"):
         assert option in told
-    assert "{breakpoint,ramp,smoke,soak,spike,steady}" in told
+    assert "{autoscale,breakpoint,ramp,smoke,soak,spike,steady}" in told
 
 
 def test_the_file_for_staging_is_one_that_locust_reads(locust: Callable[..., Run]) -> None:

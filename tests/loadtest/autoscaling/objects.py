@@ -1,7 +1,9 @@
 """The HPA of the deployment guide, and pods to go with it."""
 
+from dataclasses import replace
 from typing import Any
 
+from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.replay import Observation, Pod, Usage
 from loadtest.autoscaling.spec import Controller, HpaSpec
 
@@ -49,6 +51,23 @@ def changed(**spec: Any) -> dict[str, Any]:
     """The guide's HPA with other fields in its spec; None takes one away."""
     fields = {key: value for key, value in (GUIDE["spec"] | spec).items() if value is not None}
     return GUIDE | {"spec": fields}
+
+
+def calibration(**changes: Any) -> Calibrated:
+    """Of the guide's HPA: 30m of CPU for an arrival a second."""
+    found = Calibrated(
+        namespace="developer-portal",
+        hpa="portal-frontend",
+        resource="cpu",
+        request_milli=1000,
+        idle_milli=50,
+        milli_per_rps=30,
+        uncertainty=0.01,
+        readings=12,
+        offered_rps=20,
+        journeys={"PortalHealth": 1.0},
+    )
+    return replace(found, **changes)
 
 
 def pod(name: str, **fields: Any) -> Pod:

@@ -145,7 +145,7 @@ def test_a_cluster_that_does_not_answer_is_one_sentence() -> None:
 
 
 def test_the_resting_point_does_not_matter_to_a_plan_without_a_way_back() -> None:
-    up = WATCHED.model_copy(update={"steps": WATCHED.steps[:1]})
+    up = WATCHED.model_copy(update={"steps": (WATCHED.steps or ())[:1]})
     assert feasible(replace(FINE, usage=with_memory("1000Mi")), up).refusals == ()
 
 

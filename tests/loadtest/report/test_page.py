@@ -27,6 +27,7 @@ from loadtest.report.document import (
 )
 from loadtest.report.page import page
 from loadtest.run import Phase
+from tests.loadtest.autoscaling.objects import calibration
 from tests.loadtest.report.test_forms import document
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -101,6 +102,7 @@ def full(**changes: object) -> Document:
         timeline=points,
         endpoints=(endpoint("GET /api/catalog"), endpoint(f"GET /{HOSTILE}", failures={f"content: {HOSTILE}": 3})),
         autoscaling=watched(),
+        calibration=calibration(),
         breakpoint=Searched(
             found=None,
             required_rps=None,

@@ -1,0 +1,58 @@
+"""Steps that are worked out from a calibration, on a real controller: each asks for half a replica less than its count,
+and the autoscaler goes there and back.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cluster.conftest import needs_programs
+from tests.cluster.loaded import CALIBRATION, LoadedStage, gateways, run
+from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, Scene, holds
+from tools.cluster import metrics
+from tools.cluster.controlplane import ControlPlane
+
+pytestmark = [pytest.mark.slow, pytest.mark.realtime]
+
+MEASURED_AT_RPS = 5
+TARGET_PERCENT = 70
+
+
+class Calibrating(LoadedStage):
+    """Its plan says for how long to play, and no more."""
+
+    def arguments(self) -> list[str]:
+        return ["--calibration", "measure", "--rate", str(MEASURED_AT_RPS)]
+
+    def watched(self) -> dict[str, Any]:
+        without_steps = super().watched()
+        del without_steps["steps"]
+        return without_steps | {"climb": [8]}
+
+
+def test_what_is_measured_takes_the_autoscaler_where_each_step_aims(tmp_path: Path) -> None:
+    needs_programs()
+    planned = holds(CALIBRATION, warm_up_seconds=80, counts=[8])
+    with ControlPlane(controller_manager=FLAGS) as cluster, gateways(1) as (gate,):
+        stage = Calibrating(cluster, Scene(name="calibrated"), gate, tmp_path, planned)
+        with metrics.served(cluster, lambda namespace, _, now: stage.usage(now)):
+            ended = run([stage])["calibrated"]
+    report = ended.report
+    print(yaml.safe_dump([phase.label for phase in report.phases]), report.calibration, report.verdict.sentence)
+    assert ended.exit_code == 0, ended.output
+    assert report.calibration is not None
+    assert report.calibration.milli_per_rps == pytest.approx(CALIBRATION.milli_per_rps, rel=0.05)
+    assert report.calibration.idle_milli == pytest.approx(CALIBRATION.idle_milli, rel=0.02)
+    assert report.calibration.offered_rps == pytest.approx(MEASURED_AT_RPS, rel=0.05)
+    idle, loaded, up, back = report.phases
+    assert (idle.replicas, loaded.replicas, up.replicas, back.replicas) == (None, None, 8, 3)
+    assert up.offered_rps is not None
+    usage = 8 * CPU_MILLI * IDLE_PERCENT["cpu"] / 100 + up.offered_rps * CALIBRATION.milli_per_rps
+    asked = usage / (CPU_MILLI * TARGET_PERCENT / 100)
+    assert asked > 7.1
+    assert report.autoscaling is not None
+    seen = [each.current for each in report.autoscaling.replicas]
+    assert max(seen) == 8
+    assert seen[-1] == 3
