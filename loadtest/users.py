@@ -81,8 +81,8 @@ class Session(FastHttpSession):
                 maker.in_flight -= 1
 
     def _send_request_safe_mode(self, method: str, url: str, **settings: Any) -> Any:
-        # Parameters become part of the URL, which only a text takes.
-        found: Any = url if settings.get("params") else address(url)
+        # What else is given becomes parameters, which only a text takes in.
+        found: Any = address(url) if settings.keys() <= {"payload", "headers"} else url
         return super()._send_request_safe_mode(method, found, **settings)
 
 
