@@ -139,7 +139,7 @@ class Conductor:
 
     def report(self, worker: str, data: dict[str, Any]) -> None:
         if self.running and self.live:
-            self.live.add(worker, data, self._collector.add(worker, data, received_at=time.time()))
+            self.live.add(worker, data, self._collector.add(worker, data, received_at=self.now()))
 
     def gather(self) -> None:
         """Locust's `test_stopping`: every worker lets its users finish and sends what it still has."""

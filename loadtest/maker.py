@@ -114,7 +114,7 @@ class Maker:
         number, self._number = self._number, self._number + 1
         return self.recorder.drain() | {
             "number": number,
-            "sent_at": time.time(),
+            "sent_at": self.recorder.now(),
             "cpu_percent": cpu,
             "in_flight": self.in_flight,
             "waiting": sum(dispatcher.waiting for dispatcher in self._dispatchers.values()),

@@ -145,6 +145,8 @@ class SamplerProcess:
         command += ["--interval-seconds", str(watched.interval_seconds)]
         command += ["--context", watched.context] if watched.context else []
         self._interval = watched.interval_seconds
+        # As the sampler does, so that a clock that is set in the run makes no sample old.
+        self._clock_zero = time.time() - time.monotonic()
         self._read = 0
         self._sample: Sample | None = None
         root = str(Path(__file__).resolve().parent.parent.parent)
@@ -164,7 +166,8 @@ class SamplerProcess:
                 self._sample = found if isinstance(found, Sample) else self._sample
                 self._read += len(line.encode())
         longest = timeline.SILENCE_INTERVALS * self._interval
-        return self._sample if self._sample and time.time() - self._sample.at < longest else None
+        now = self._clock_zero + time.monotonic()
+        return self._sample if self._sample and now - self._sample.at < longest else None
 
     def so_far(self, *, run_started_at: float) -> AutoscalingRecord | str:
         """What it has seen; in words, why there is nothing."""

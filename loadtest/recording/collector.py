@@ -77,7 +77,11 @@ class Collector:
         self.sources.setdefault(worker, _Source())
 
     def add(self, worker: str, report: Mapping[str, Any], *, received_at: float) -> list[Part]:
-        """What `Recorder.drain` gave, with the `number`, `sent_at` and `cpu_percent` that the process put to it."""
+        """What `Recorder.drain` gave, with the `number`, `sent_at` and `cpu_percent` that the process put to it.
+
+        `sent_at`, `received_at`: seconds into the run as each process counts them, from what its clock showed at the
+        start. One that is set later moves neither.
+        """
         source = self.sources.setdefault(worker, _Source())
         # Reports of one connection arrive in order, so a number that is skipped is a report that is gone.
         source.missing += max(report["number"] - source.next_report, 0)

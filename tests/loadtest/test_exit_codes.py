@@ -372,6 +372,45 @@ def exits_3_when_a_worker_has_another_time(serve: Serve, locust: Locust, tmp_pat
     assert any("is +5.0 s off the master's" in reason for reason in reasons), reasons
 
 
+CLOCKS_ARE_SET = """
+from locust.runners import WorkerRunner
+
+
+def set_clock(seconds):
+    real = time.time
+    time.time = lambda: real() + seconds
+
+
+@events.init.add_listener
+def begin(environment, **_):
+    of_a_worker = isinstance(environment.runner, WorkerRunner)
+    heard = environment.events.request if of_a_worker else environment.events.worker_report
+    times = iter([None] * (20 if of_a_worker else 1))
+
+    def count(**_):
+        if next(times, "done") == "done":
+            heard.remove_listener(count)
+            set_clock(30 if of_a_worker else -30)
+
+    heard.add_listener(count)
+"""
+
+
+@fault
+def exits_0_when_clocks_are_set_in_the_run(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    """A worker's half a minute forward, the master's back: times are by what has passed since the start.
+
+    After a whole minute forward Locust's worker believes that the master is gone, and the run is interrupted.
+    """
+    run = locust(*SHORT[:4], "--run-time", "10s", "--processes", "1", "--stop-timeout", "1",
+                 host=serve().url, file=written(tmp_path, CLOCKS_ARE_SET))  # fmt: skip
+    assert run.ended() == 0, run.output
+    (worker,) = run.report["generators"]
+    assert abs(worker["clock_offset_seconds"]) < 0.5
+    assert run.report["duration_seconds"] == 10
+    assert run.report["endpoints"][0]["latency_ms"]["maximum"] < 5000
+
+
 @fault
 def exits_3_when_a_report_of_a_worker_is_lost(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     reasons = told(locust, serve().url, tmp_path, LOSES_A_REPORT, seconds=8)
