@@ -50,6 +50,13 @@ def test_functions_run_inside_the_network_and_leave_a_trace(
 
 
 @pytest.mark.parametrize("name", TIERS)
+def test_a_destroy_does_not_wait_for_interfaces_that_hold_a_group(stack: StackOf, name: str) -> None:
+    for function in stack(name).all("aws_lambda_function"):
+        assert function["replace_security_groups_on_destroy"] is True, function.address
+        assert "aws_default_security_group.network_closed" in stack(name).resources, "the one that takes its place"
+
+
+@pytest.mark.parametrize("name", ["staging-aws", "prod-aws"])
 def test_nobody_reaches_a_function_by_network(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     group = synthesized.one("aws_security_group", "functions")

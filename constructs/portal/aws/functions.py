@@ -179,6 +179,9 @@ class Function(Construct):
             vpc_config=LambdaFunctionVpcConfig(
                 subnet_ids=shared.network.node_subnet_ids, security_group_ids=[shared.security_group_id]
             ),
+            # Lambda lets go of its network interfaces up to 40 minutes after a destroy. Until then they would hold this
+            # group; the VPC's own closed one takes its place.
+            replace_security_groups_on_destroy=True,
             dead_letter_config=LambdaFunctionDeadLetterConfig(target_arn=shared.queue_arn),
             tracing_config=LambdaFunctionTracingConfig(mode="Active"),
             logging_config=LambdaFunctionLoggingConfig(log_format="Text", log_group=log.resource.name),
