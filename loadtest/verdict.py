@@ -93,9 +93,9 @@ class Verdict:
             return self.reasons[0].text
         if self.breakpoint:
             return self.breakpoint.sentence()
-        return (
-            f"all {len(self.outcomes)} limits were met" if self.outcomes else "no objectives were set, nothing failed"
-        )
+        if not self.outcomes:
+            return "no objectives were set, nothing failed"
+        return "the one limit was met" if len(self.outcomes) == 1 else f"all {len(self.outcomes)} limits were met"
 
 
 def judge(run: RecordedRun, targets: Targets) -> Verdict:

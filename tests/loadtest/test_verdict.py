@@ -79,6 +79,14 @@ def test_an_objective_that_nothing_was_measured_for_is_not_met() -> None:
     assert "nothing was measured" in verdict.sentence()
 
 
+@pytest.mark.parametrize(
+    ("latency_ms", "sentence"),
+    [({"p95": 101}, "the one limit was met"), ({"p50": 101, "p95": 101}, "all 2 limits were met")],
+)
+def test_a_run_that_passes_says_how_many_limits_it_met(latency_ms: dict[str, float], sentence: str) -> None:
+    assert judge(RUN, objectives(latency_ms=latency_ms)).sentence() == sentence
+
+
 def test_a_missed_objective_names_limit_value_time_and_endpoint() -> None:
     verdict = judge(RUN, objectives(latency_ms={"p95": 50}))
     assert (verdict.result, verdict.exit_code) == (Result.slo_missed, 1)
