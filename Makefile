@@ -47,13 +47,13 @@ test: setup ## Run the tests, without those marked slow
 .PHONY: test-all
 test-all: setup $(TARGET_READY) ## Run all tests
 	@bin/prerequisites terraform
-	@$(VENV)/python -m pytest -m "not realtime and not nightly"
+	@$(VENV)/python -m pytest -m "not realtime and not nightly" --durations 20
 	@$(MAKE) test-realtime
 
 .PHONY: test-realtime
 test-realtime: setup ## Run the tests that judge real processes by the clock; what fails is tried once more
 	@# A machine that is busy for a moment may fail one of these, and not the same one twice.
-	@$(VENV)/python -m pytest -m "realtime and not nightly" || \
+	@$(VENV)/python -m pytest -m "realtime and not nightly" --durations 20 || \
 		$(VENV)/python -m pytest -m "realtime and not nightly" --last-failed
 
 .PHONY: test-nightly
