@@ -1,7 +1,7 @@
 """Searches for the highest rate, with real Locust processes against a target whose capacity is known."""
 
 import json
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as Xml
@@ -14,8 +14,7 @@ from loadtest.run import Arrivals, Cell, Plan, RecordedRun, Target
 from loadtest.shapes.profiles import searching
 from loadtest.slo.spec import LatencyMs, Objective, Objectives
 from loadtest.verdict import Result, Targets, judge
-from tests.loadtest.conftest import Run
-from tests.loadtest.conftest import Target as Served
+from tests.loadtest.conftest import Run, running_in, serving
 
 FAST = Objectives(objectives=(Objective(name="fast", latency_ms=LatencyMs(p95=100)),))
 
@@ -61,25 +60,30 @@ def ran(capacity_rps: float, plan: Plan, *, until: float = 1e9, started_share: f
 
 @pytest.mark.slow
 @pytest.mark.realtime
-@pytest.mark.parametrize("workers", [0, 2])
-def test_the_capacity_of_a_target_is_found(
-    serve: Callable[..., Served], locust: Callable[..., Run], tmp_path: Path, workers: int
-) -> None:
+def test_the_capacity_of_a_target_is_found(tmp_path: Path) -> None:
+    """By one process, and by two that share the work: at the same time, since each is idle for most of it."""
     slo = tmp_path / "slo.yaml"
     slo.write_text("version: 1\nobjectives: [{name: fast, latency_ms: {p95: 300}}]")
     arguments = ["--profile", "breakpoint", "--rate", "24", "--run-time", "150s", "--slo", str(slo)]
-    arguments += ["--arrivals", "constant", *(["--processes", str(workers)] if workers else [])]
-    run = locust(*arguments, host=serve("--capacity-rps", "60").url)
-    output, _ = run.process.communicate(timeout=200)
-    assert run.process.returncode == 0, output
-    found = run.report["breakpoint"]["found"]
-    # Sleeping takes a little longer than it is told, so the true capacity is a little lower.
-    assert 45 < found["rate_rps"] < 66
-    assert found["low_rps"] <= found["rate_rps"] <= found["high_rps"]
-    assert "the objectives are met up to" in (run.directory / "summary.md").read_text()
-    assert json.loads((run.directory / "report.json").read_text())["profile"] == "breakpoint"
-    suite = Xml.parse(run.directory / "junit.xml").getroot()
-    assert [case.get("name") for case in suite.iter("testcase") if case.get("classname") == "breakpoint"]
+    arguments += ["--arrivals", "constant", "--only-summary"]
+    with serving() as serve, ExitStack() as under_way:
+        runs: list[Run] = []
+        for name, processes in (("one", ()), ("two", ("--processes", "2"))):
+            (tmp_path / name).mkdir()
+            locust = under_way.enter_context(running_in(tmp_path / name))
+            runs.append(locust(*arguments, *processes, host=serve("--capacity-rps", "60").url))
+        for run in runs:
+            output, _ = run.process.communicate(timeout=200)
+            assert run.process.returncode == 0, output
+    for run in runs:
+        found = run.report["breakpoint"]["found"]
+        # Sleeping takes a little longer than it is told, so the true capacity is a little lower.
+        assert 45 < found["rate_rps"] < 66
+        assert found["low_rps"] <= found["rate_rps"] <= found["high_rps"]
+        assert "the objectives are met up to" in (run.directory / "summary.md").read_text()
+        assert json.loads((run.directory / "report.json").read_text())["profile"] == "breakpoint"
+        suite = Xml.parse(run.directory / "junit.xml").getroot()
+        assert [case.get("name") for case in suite.iter("testcase") if case.get("classname") == "breakpoint"]
 
 
 def test_the_rate_is_told_with_its_interval() -> None:
