@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.report.document import DOCUMENT
-from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served, used
+from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, node, served, used
 from tests.loadtest.autoscaling.objects import calibration, changed
 from tests.loadtest.conftest import Run, Target, running_in, serving, written
 from tests.loadtest.report.test_page import full
@@ -539,7 +539,9 @@ def exits_4_when_the_autoscaler_is_gone_and_a_limit_was_missed_too(
 def exits_3_when_a_calibration_has_no_readings_to_go_by(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     """Of metrics that stand still there is one at most."""
     file = "{namespace: developer-portal, hpa: portal-frontend, interval_seconds: 0.5, time_scale: 40}"
-    with autoscaled(serve, locust, tmp_path, FakeApi(), "--calibration", "measure", file=file) as run:
+    api = FakeApi()
+    api.nodes = [node("node-0"), node("node-1")]
+    with autoscaled(serve, locust, tmp_path, api, "--calibration", "measure", file=file) as run:
         assert run.ended() == 3, run.output
     assert run.report["ended"] == "aborted"
     assert run.reasons() == [run.report["verdict"]["sentence"]]
