@@ -50,17 +50,11 @@ test-all: setup $(TARGET_READY) ## Run all tests
 	@$(VENV)/python -m pytest -m "not realtime and not nightly" --durations 20
 	@$(MAKE) test-realtime
 
-.PHONY: test-realtime realtime-control-plane realtime-processes
+.PHONY: test-realtime
 test-realtime: setup ## Run the tests that judge real processes by the clock; what fails is tried once more
-	@# They wait for most of their time, so one half runs beside the other.
-	@$(MAKE) -j 2 realtime-control-plane realtime-processes
-
-REALTIME := $(VENV)/python -m pytest -m "realtime and not nightly" --durations 20
-realtime-control-plane: ONLY := tests/cluster
-realtime-processes: ONLY := tests --ignore tests/cluster
-realtime-control-plane realtime-processes:
 	@# A machine that is busy for a moment may fail one of these, and not the same one twice.
-	@$(REALTIME) -o cache_dir=.pytest_cache/$@ $(ONLY) || $(REALTIME) -o cache_dir=.pytest_cache/$@ $(ONLY) --last-failed
+	@$(VENV)/python -m pytest -m "realtime and not nightly" --durations 20 || \
+		$(VENV)/python -m pytest -m "realtime and not nightly" --last-failed
 
 .PHONY: test-nightly
 test-nightly: setup ## The guide's autoscaler under load at its own pace, on a real controller: half an hour
