@@ -71,14 +71,14 @@ class Drawing:
     def components(self) -> str:
         """What the stack is made of. A box is all resources of one type in one part of the stack."""
         boxes: dict[tuple[str, str], list[PlannedResource]] = defaultdict(list)
-        for address in sorted(self._shown()):
+        for address in sorted(self._shown):
             each = self._resources[address]
             boxes[each.layer, each.type].append(each)
         arrows = {
             (_box(self._resources[start]), _box(self._resources[end]))
             for start, ends in self.edges.items()
             for end in ends
-            if {start, end} <= self._shown()
+            if {start, end} <= self._shown
         }
         lines = ["flowchart LR"]
         for layer in sorted({layer for layer, _ in boxes}):
@@ -92,6 +92,7 @@ class Drawing:
         lines += [f"  {start} --> {end}" for start, end in sorted(arrows) if start != end]
         return "\n".join(lines)
 
+    @cached_property
     def _shown(self) -> set[str]:
         """Every drawn resource; of the releases only those that use something outside the cluster."""
         return {
@@ -133,14 +134,14 @@ class Drawing:
 
     def encrypted(self) -> Iterator[tuple[str, list[str]]]:
         """Each key with what it encrypts, by construct."""
+        users: dict[str, set[str]] = defaultdict(set)
+        for each in self._resources.values():
+            if each.type not in self._legend.about_keys:
+                for address in references(self._arguments(each)):
+                    users[address].add(_construct(each))
         for address, each in sorted(self._resources.items()):
             if each.type == "aws_kms_key":
-                users = {
-                    _construct(other)
-                    for other in self._resources.values()
-                    if other.type not in self._legend.about_keys and address in references(self._arguments(other))
-                }
-                yield _construct(each), sorted(users)
+                yield _construct(each), sorted(users[address])
 
 
 def _box(resource: PlannedResource) -> str:

@@ -1,11 +1,7 @@
 """Fargate for the load test: its namespace alone, and out of it a way to the load balancer alone."""
 
-from pathlib import Path
-
 import pytest
-from cdktf import App
 
-from portal.app import stacks
 from portal.kubernetes.loadtest import METRICS_PORT, WORKERS_PORT
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
@@ -13,6 +9,7 @@ from portal.spec.workloads import Image, LoadTest, Resources
 from tests.aws.policies import document, statements
 from tests.charts.rendering import render
 from tests.conftest import StackOf
+from tests.kubernetes.test_load_test import staging_with
 from tests.synthesized import Resource, SynthesizedStack
 
 GROUP = "aws_security_group.load-generators_group"
@@ -125,14 +122,8 @@ def asked(environments: Environments, versions: Versions, tmp_path_factory: pyte
     image = Image(
         repository="111111111111.dkr.ecr.eu-west-1.amazonaws.com/portal/loadtest", digest=f"sha256:{'0' * 64}"
     )
-    staging = environments.tiers["staging"]
     test = LoadTest(image=image, workers=3, resources=Resources(cpu="1", memory="1Gi"))
-    tiers = {**environments.tiers, "staging": staging.model_copy(update={"load_test": test})}
-    outdir: Path = tmp_path_factory.mktemp("load-generators")
-    app = App(outdir=str(outdir))
-    stacks(environments.model_copy(update={"tiers": tiers}), versions)["staging-aws"](app)
-    app.synth()
-    return SynthesizedStack(outdir / "stacks" / "staging-aws" / "cdk.tf.json")
+    return staging_with(test, environments, versions, tmp_path_factory.mktemp("load-generators"))
 
 
 def test_the_pods_of_a_load_test_carry_the_group_and_come_after_all_that_takes_them(asked: SynthesizedStack) -> None:

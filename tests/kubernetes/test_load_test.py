@@ -15,23 +15,26 @@ from tests.kubernetes.test_release import EVERY_STACK
 from tests.synthesized import SynthesizedStack
 
 
+def staging_with(test: LoadTest, environments: Environments, versions: Versions, outdir: Path) -> SynthesizedStack:
+    """staging-aws with that load test."""
+    staging = environments.tiers["staging"].model_copy(update={"load_test": test})
+    app = App(outdir=str(outdir))
+    tiers = {**environments.tiers, "staging": staging}
+    stacks(environments.model_copy(update={"tiers": tiers}), versions)["staging-aws"](app)
+    app.synth()
+    return SynthesizedStack(outdir / "stacks" / "staging-aws" / "cdk.tf.json")
+
+
 @pytest.fixture(scope="module")
 def asked(environments: Environments, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> SynthesizedStack:
-    """staging-aws with a load test."""
-    staging = environments.tiers["staging"]
     test = LoadTest(
-        image=staging.portal.frontend.image,
+        image=environments.tiers["staging"].portal.frontend.image,
         workers=3,
         resources=Resources(cpu="1", memory="1Gi"),
         arguments=("--arrivals", "constant"),
         steps=(LoadStep(replicas=4, rate_rps=40, hold_seconds=300),),
     )
-    tiers = {**environments.tiers, "staging": staging.model_copy(update={"load_test": test})}
-    outdir: Path = tmp_path_factory.mktemp("load-test")
-    app = App(outdir=str(outdir))
-    stacks(environments.model_copy(update={"tiers": tiers}), versions)["staging-aws"](app)
-    app.synth()
-    return SynthesizedStack(outdir / "stacks" / "staging-aws" / "cdk.tf.json")
+    return staging_with(test, environments, versions, tmp_path_factory.mktemp("load-test"))
 
 
 @pytest.mark.parametrize("name", EVERY_STACK)

@@ -15,7 +15,7 @@ from portal.aws.endpoints import Endpoints
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Keys
 from portal.aws.load_balancer import LoadBalancer
-from portal.aws.logs import LogGroup
+from portal.aws.logs import LogGroup, may_write
 from portal.aws.network import Network
 from portal.kubernetes import contract
 from portal.kubernetes.loadtest import METRICS_PORT, WORKERS_PORT
@@ -63,13 +63,7 @@ class LoadGenerators(Construct):
             service="eks-fargate-pods.amazonaws.com",
             source_arn=f"arn:aws:eks:{cloud.region}:{cloud.account}:fargateprofile/{cluster.contract.name}/*",
             managed=["AmazonEKSFargatePodExecutionRolePolicy"],
-            statements=[
-                {
-                    "Effect": "Allow",
-                    "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                    "Resource": f"{log.arn}:*",
-                }
-            ],
+            statements=[may_write(log.arn)],
         )
         profile = EksFargateProfile(
             self,

@@ -59,6 +59,15 @@ class DeliveredLogs(Construct):
         )
 
 
+def may_write(group_arn: str) -> dict[str, Any]:
+    """The right to write into a group that is there, for who looks for its stream first."""
+    return {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        "Resource": f"{group_arn}:*",
+    }
+
+
 def may_deliver(group_arn: str, *, account: str, region: str) -> dict[str, Any]:
     """Lets AWS's delivery of logs write into a group, for resources of this account alone."""
     return {

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Key
-from portal.aws.logs import LogGroup
+from portal.aws.logs import LogGroup, may_write
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws
 from portal.subnets import pod_subnets, zonal_subnets
@@ -140,13 +140,7 @@ class FlowLogs(Construct):
             "writer",
             name=f"{name}-flow-logs",
             service="vpc-flow-logs.amazonaws.com",
-            statements=[
-                {
-                    "Effect": "Allow",
-                    "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                    "Resource": f"{group.arn}:*",
-                }
-            ],
+            statements=[may_write(group.arn)],
         )
         FlowLog(
             self,

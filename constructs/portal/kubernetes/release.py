@@ -119,11 +119,8 @@ def _planned(value: Any) -> Any:
 
 def _referring(values: Mapping[str, Any]) -> dict[str, Any]:
     """The leaves with references. A list goes as a whole, as Helm replaces lists."""
-    return {
-        key: _referring(value) if isinstance(value, Mapping) else value
-        for key, value in values.items()
-        if _refers(value)
-    }
+    below = {key: _referring(value) if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: value for key, value in below.items() if (value if isinstance(value, Mapping) else _refers(value))}
 
 
 def _refers(value: Any) -> bool:
