@@ -1,12 +1,15 @@
 """The load test's Jobs: their exit code stays, they read and change nothing, and nobody reaches them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loadtest.autoscaling import session
-from tests.charts.rendering import Rendered, changed, conforms, example, flows, render
+from loadtest.options import MEASURE
+from loadtest.shapes.profiles import calibrating
+from tests.charts.rendering import Refused, Rendered, changed, conforms, example, flows, render
 from tests.conftest import ROOT
 
 ROLES = ("master", "worker")
@@ -17,6 +20,12 @@ def loadtest(size: str = "prod") -> Rendered:
     return render("loadtest", example("loadtest", size))
 
 
+def calibrated(**calibration: Any) -> Rendered:
+    """Steps are worked out, not given."""
+    autoscaler = {"namespace": "developer-portal", "hpa": "portal-frontend", "calibration": calibration}
+    return render("loadtest", changed(example("loadtest", "prod"), "autoscaler", autoscaler))
+
+
 def job(rendered: Rendered, role: str) -> dict[str, Any]:
     (found,) = (j for j in rendered.all("Job") if j["metadata"]["labels"]["app.kubernetes.io/component"] == role)
     return dict(found)
@@ -25,6 +34,10 @@ def job(rendered: Rendered, role: str) -> dict[str, Any]:
 def container(rendered: Rendered, role: str) -> dict[str, Any]:
     (only,) = job(rendered, role)["spec"]["template"]["spec"]["containers"]
     return dict(only)
+
+
+def variables(rendered: Rendered, role: str) -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "") for entry in container(rendered, role)["env"]}
 
 
 @each_role
@@ -78,16 +91,90 @@ def test_the_suite_itself_reads_the_steps_that_the_chart_writes(role: str, tmp_p
     watched = session.load(file)
     assert (watched.namespace, watched.hpa) == ("developer-portal", "portal-frontend")
     assert [step.replicas for step in watched.load_steps()] == [7, 6]
-    (entry,) = (e for e in container(loadtest(), role)["env"] if e["name"] == "LOADTEST_AUTOSCALING")
     mounts = {mount["name"]: mount["mountPath"] for mount in container(loadtest(), role)["volumeMounts"]}
-    assert entry["value"] == f"{mounts['autoscaling']}/{file.name}"
+    assert variables(loadtest(), role)["LOADTEST_AUTOSCALING"] == f"{mounts['autoscaling']}/{file.name}"
 
 
-def test_the_suite_knows_the_variables_that_the_pods_have() -> None:
+@each_role
+def test_a_calibration_is_measured_at_the_rate_that_the_values_say(role: str, tmp_path: Path) -> None:
+    rendered = calibrated(rate_rps=2.5, climb=[8, 12], hold_seconds=200)
+    told = variables(rendered, role)
+    assert (told["LOADTEST_CALIBRATION"], told["LOADTEST_RATE"]) == (MEASURE, "2.5")
+    file = tmp_path / "autoscaling.yaml"
+    file.write_text(rendered.one("ConfigMap")["data"]["autoscaling.yaml"])
+    watched = session.load(file)
+    assert (watched.steps, watched.climb, watched.hold_seconds) == (None, (8, 12), 200)
+
+
+@each_role
+def test_a_calibration_of_an_earlier_run_is_read_from_the_config_map_that_the_values_name(role: str) -> None:
+    rendered = calibrated(config_map="calibration-2026")
+    volumes = {each["name"]: each for each in job(rendered, role)["spec"]["template"]["spec"]["volumes"]}
+    own, earlier = (source["configMap"] for source in volumes["autoscaling"]["projected"]["sources"])
+    assert own["name"] == rendered.one("ConfigMap")["metadata"]["name"]
+    assert earlier["name"] == "calibration-2026"
+    (item,) = earlier["items"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(rendered, role)["volumeMounts"]}
+    assert variables(rendered, role)["LOADTEST_CALIBRATION"] == f"{mounts['autoscaling']}/{item['path']}"
+    assert "LOADTEST_RATE" not in variables(rendered, role)
+
+
+def measuring_seconds(*, measures: bool) -> float:
+    """Of the suite itself, before its first step."""
+    plan = calibrating(rate_rps=5, measures=measures, time_scale=1, arrivals="constant", users=None, seed=0)
+    assert plan.end_seconds is not None
+    return plan.end_seconds
+
+
+@pytest.mark.parametrize(
+    ("rendered", "known_seconds"),
+    [
+        (lambda: loadtest("dev"), 0),
+        (loadtest, 300 + 1200),
+        (lambda: calibrated(rate_rps=5), measuring_seconds(measures=True)),
+        (lambda: calibrated(rate_rps=5, climb=[8, 12], hold_seconds=900), measuring_seconds(measures=True) + 3 * 900),
+        (lambda: calibrated(config_map="a-report"), measuring_seconds(measures=False)),
+    ],
+    ids=["no autoscaler", "steps", "measured", "climb", "earlier"],
+)
+@each_role
+def test_a_run_has_two_hours_beyond_what_its_plan_is_known_to_take(
+    rendered: Callable[[], Rendered], known_seconds: float, role: str
+) -> None:
+    assert job(rendered(), role)["spec"]["activeDeadlineSeconds"] == known_seconds + 7200
+
+
+def test_a_deadline_that_comes_before_the_end_of_the_plan_is_refused() -> None:
+    values = example("loadtest", "prod")
+    assert (
+        job(render("loadtest", {**values, "deadlineSeconds": 1500}), "master")["spec"]["activeDeadlineSeconds"] == 1500
+    )
+    with pytest.raises(Refused, match="deadlineSeconds = 1499 would end the run before its plan, which takes 1500 s"):
+        render("loadtest", {**values, "deadlineSeconds": 1499})
+
+
+@pytest.mark.parametrize(
+    "autoscaler",
+    [
+        {},
+        {"calibration": {"rate_rps": 5}, "steps": [{"replicas": 7, "rate_rps": 120, "hold_seconds": 300}]},
+        {"calibration": {}},
+        {"calibration": {"climb": [7]}},
+        {"calibration": {"rate_rps": 5, "config_map": "a-report"}},
+    ],
+)
+def test_what_the_autoscaler_follows_must_be_said_in_one_way(autoscaler: dict[str, Any]) -> None:
+    named = {"namespace": "developer-portal", "hpa": "portal-frontend", **autoscaler}
+    with pytest.raises(Refused, match="'oneOf' failed"):
+        render("loadtest", changed(example("loadtest", "prod"), "autoscaler", named))
+
+
+@pytest.mark.parametrize("rendered", [loadtest, lambda: calibrated(rate_rps=5)], ids=["steps", "calibration"])
+def test_the_suite_knows_the_variables_that_the_pods_have(rendered: Callable[[], Rendered]) -> None:
     sources = [ROOT / "loadtest" / "options.py", ROOT / "loadtest" / "variables.py"]
     known = "".join(source.read_text() for source in sources)
-    for entry in container(loadtest(), "master")["env"]:
-        assert f'"{entry["name"]}"' in known
+    for name in variables(rendered(), "master"):
+        assert f'"{name}"' in known
 
 
 def test_one_account_may_read_one_secret_and_no_pod_runs_as_it() -> None:
@@ -113,7 +200,7 @@ def test_without_a_token_or_an_autoscaler_nothing_of_them_is_there() -> None:
     rendered = loadtest("dev")
     for kind in ("Role", "RoleBinding", "SecretStore", "ExternalSecret"):
         assert rendered.all(kind) == []
-    assert [e["name"] for e in container(rendered, "master")["env"]] == ["LOADTEST_REPORT_DIR", "LOADTEST_METRICS_PORT"]
+    assert variables(rendered, "master").keys() == {"LOADTEST_REPORT_DIR", "LOADTEST_METRICS_PORT"}
     assert job(rendered, "master")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 
@@ -128,14 +215,13 @@ def test_prometheus_reads_the_run_at_its_own_pace() -> None:
     assert monitor["metadata"]["labels"]["team"] == "platform"
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     ports = {port["name"]: port["containerPort"] for port in container(loadtest(), "master")["ports"]}
-    (entry,) = (e for e in container(loadtest(), "master")["env"] if e["name"] == "LOADTEST_METRICS_PORT")
-    assert str(ports[endpoint["port"]]) == entry["value"]
+    assert str(ports[endpoint["port"]]) == variables(loadtest(), "master")["LOADTEST_METRICS_PORT"]
     assert "ports" not in container(loadtest(), "worker")
     labels = job(loadtest(), "master")["spec"]["template"]["metadata"]["labels"]
     assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert int(endpoint["interval"].removesuffix("s")) <= 10
 
 
-@pytest.mark.parametrize("size", ["dev", "prod"])
-def test_every_object_has_the_form_that_its_api_demands(size: str) -> None:
-    assert {finding["status"] for finding in conforms(loadtest(size).text)} == {"statusValid"}
+@pytest.mark.parametrize("calibration", [{"rate_rps": 5}, {"config_map": "a-report"}])
+def test_a_calibration_has_the_form_that_its_apis_demand(calibration: dict[str, Any]) -> None:
+    assert {finding["status"] for finding in conforms(calibrated(**calibration).text)} == {"statusValid"}

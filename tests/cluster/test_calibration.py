@@ -2,15 +2,17 @@
 and the autoscaler goes there and back.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.charts.rendering import Rendered, changed, example, render
 from tests.cluster.conftest import needs_programs
 from tests.cluster.loaded import CALIBRATION, LoadedStage, gateways, run
-from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, Scene, holds
+from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, NAME, Scene, holds
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -21,15 +23,23 @@ TARGET_PERCENT = 70
 
 
 class Calibrating(LoadedStage):
-    """Its plan says for how long to play, and no more."""
+    """As chart loadtest asks for it, at the pace of tests. Its plan says for how long to play, and no more."""
 
     def arguments(self) -> list[str]:
-        return ["--calibration", "measure", "--rate", str(MEASURED_AT_RPS)]
+        job = self._chart.all("Job")[0]["spec"]["template"]["spec"]
+        told = {entry["name"]: entry.get("value", "") for entry in job["containers"][0]["env"]}
+        return ["--calibration", told["LOADTEST_CALIBRATION"], "--rate", told["LOADTEST_RATE"]]
 
     def watched(self) -> dict[str, Any]:
-        without_steps = super().watched()
-        del without_steps["steps"]
-        return without_steps | {"climb": [8]}
+        asked = yaml.safe_load(self._chart.one("ConfigMap")["data"]["autoscaling.yaml"])
+        paced = {key: value for key, value in super().watched().items() if key != "steps"}
+        return {**paced, **asked}
+
+    @cached_property
+    def _chart(self) -> Rendered:
+        calibration = {"rate_rps": MEASURED_AT_RPS, "climb": [8]}
+        autoscaler = {"namespace": self.namespace, "hpa": NAME, "calibration": calibration}
+        return render("loadtest", changed(example("loadtest", "prod"), "autoscaler", autoscaler))
 
 
 def test_what_is_measured_takes_the_autoscaler_where_each_step_aims(tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """The load test in a cluster: there when the data ask for it, and only then."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cdktf import App
 
 from portal.app import stacks
+from portal.kubernetes.loadtest import values
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
-from portal.spec.workloads import LoadStep, LoadTest, Resources
+from portal.spec.workloads import Calibration, LoadStep, LoadTest, Resources
+from tests.charts.rendering import render
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import namespaces, placed
 from tests.kubernetes.test_release import EVERY_STACK
@@ -65,6 +68,29 @@ def test_it_loads_the_portal_as_people_reach_it_watches_its_autoscaler_and_has_i
     generated = {(s["namespace"], s["name"], s["passwordKey"]) for s in asked.values("credentials")["secrets"]}
     token = values["token"]
     assert (token["namespace"], token["secret"], token["key"]) in generated
+
+
+@pytest.mark.parametrize(
+    ("calibration", "passed"),
+    [
+        (Calibration(rate_rps=5), {"rate_rps": 5}),
+        (
+            Calibration(rate_rps=5, climb=(6, 12), hold_seconds=200),
+            {"rate_rps": 5, "climb": [6, 12], "hold_seconds": 200},
+        ),
+        (Calibration(config_map="a-report"), {"config_map": "a-report"}),
+    ],
+)
+def test_steps_that_are_worked_out_pass_what_they_are_worked_out_from(
+    environments: Environments, calibration: Calibration, passed: dict[str, Any]
+) -> None:
+    staging = environments.tiers["staging"]
+    image, resources = staging.portal.frontend.image, Resources(cpu="1", memory="1Gi")
+    test = LoadTest(image=image, workers=3, resources=resources, calibration=calibration)
+    made = values(test=test, layer=staging, generators=None)
+    assert made["autoscaler"] == {"namespace": "developer-portal", "hpa": "portal-frontend", "calibration": passed}
+    rendered = render("loadtest", made)
+    assert len(rendered.all("Job")) == 2
 
 
 def test_it_comes_after_the_portal(asked: SynthesizedStack) -> None:

@@ -16,6 +16,11 @@ from portal.spec.rules import broken
 from portal.spec.rules.machines import machine_architecture
 from tests.conftest import ROOT
 
+LOAD_TEST = (
+    "load_test: {image: {repository: registry.example.com/portal/loadtest, digest: 'sha256:" + 64 * "0" + "'}, "
+    "workers: 1, resources: {cpu: '1', memory: 1Gi}, "
+)
+
 Edit = Callable[[str, str, str], None]
 
 
@@ -147,6 +152,13 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "storage_gib: 500", 'storage_gib: "500"', "data.portal-db.storage_gib = 500   input should be a valid integer"),
         ("prod", "protected: true", 'protected: "true"', "protected = true   input should be a valid boolean"),
         ("prod", "tier: prod", "tier: [prod", "is not YAML"),
+        ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {}}", "load_test.calibration   must have one of rate_rps (measured as the test begins) and config_map (of an earlier run), and not both"),
+        ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {rate_rps: 5, config_map: a-report}}", "load_test.calibration   must have one of rate_rps"),
+        ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {rate_rps: 5, climb: [8, 13]}}", "load_test.calibration.climb.1 = 13   must be above portal.frontend.replicas.min (6) and not above its max (12)"),
+        ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {rate_rps: 5, climb: [6]}}", "load_test.calibration.climb.0 = 6   must be above portal.frontend.replicas.min (6)"),
+        ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {rate_rps: 5}, steps: [{replicas: 7, rate_rps: 9, hold_seconds: 60}]}", "load_test.calibration   stands beside load_test.steps, which it would work out; keep one of the two"),
+        ("dev", "tier: dev", "tier: dev\n" + LOAD_TEST + "calibration: {rate_rps: 5}}", "load_test.calibration   must be left out: portal.frontend.replicas has the same min and max, so there is no autoscaler to watch"),
+        ("local", "tier: dev", "tier: dev\n" + LOAD_TEST + "steps: [{replicas: 7, rate_rps: 9, hold_seconds: 60}]}", "load_test.steps   must be left out"),
         ("prod", "tier: prod", "- tier: prod", "is not YAML"),
     ],
 )  # fmt: skip

@@ -61,7 +61,6 @@ def install_load_test(install: Installer, *, after: Sequence[ITerraformDependabl
 
 def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators | None) -> dict[str, Any]:
     """Values of chart loadtest: against the portal as people reach it."""
-    steps = [step.model_dump() for step in test.steps or ()]
     token = {"namespace": ns.PORTAL, "secret": api_token_secret(PROGRAM), "key": TOKEN_KEY}
     return {
         "image": test.image.reference,
@@ -70,7 +69,7 @@ def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators
         "arguments": list(test.arguments),
         "resources": test.resources.model_dump(),
         "token": token if PROGRAM in layer.portal.api_tokens else None,
-        "autoscaler": {"namespace": ns.PORTAL, "hpa": FRONTEND, "steps": steps} if steps else None,
+        "autoscaler": {"namespace": ns.PORTAL, "hpa": FRONTEND, **followed} if (followed := _load(test)) else None,
         "network": {
             "dnsCidrs": list(traffic.RESOLVERS),
             "monitoringNamespace": ns.MONITORING,
@@ -78,3 +77,12 @@ def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators
             "securityGroup": generators.security_group if generators else None,
         },
     }
+
+
+def _load(test: LoadTest) -> dict[str, Any]:
+    """What the autoscaler must follow; empty where it is not watched."""
+    if test.steps:
+        return {"steps": [step.model_dump() for step in test.steps]}
+    if test.calibration:
+        return {"calibration": test.calibration.model_dump(mode="json", exclude_none=True)}
+    return {}

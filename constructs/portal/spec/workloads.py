@@ -199,6 +199,24 @@ class LoadStep(Spec):
     hold_seconds: float = Field(gt=0)
 
 
+class Calibration(Spec):
+    """What an arrival costs the frontend's pods: measured as the test begins (`rate_rps`), or by an earlier run
+    (`config_map`). The steps are worked out from it."""
+
+    rate_rps: float | None = Field(
+        default=None, gt=0, description="Arrivals a second at which it is measured; few enough that nothing scales."
+    )
+    config_map: Name | None = Field(
+        default=None, description="In namespace loadtest, with the report.json of the run that measured it."
+    )
+    climb: Several[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None, description="Replicas of the steps up; null: about doubling, to the frontend's maximum."
+    )
+    hold_seconds: float | None = Field(
+        default=None, gt=0, description="Of each step, beyond what its rules need; null: until it is due, and 60 s."
+    )
+
+
 class LoadTest(Spec):
     """A load test that runs in the cluster, once for each change of these values."""
 
@@ -206,7 +224,10 @@ class LoadTest(Spec):
     workers: int = Field(ge=1, le=100, description="Pods that send; each is one process, and uses a core at most.")
     resources: Resources
     steps: Several[LoadStep] | None = Field(
-        default=None, description="Load that the frontend's autoscaler must follow; null: it is not watched."
+        default=None, description="Load that the frontend's autoscaler must follow."
+    )
+    calibration: Calibration | None = Field(
+        default=None, description="In place of steps; where both are null, the autoscaler is not watched."
     )
     arguments: Words = Field(default=(), description="Further arguments of Locust, such as --profile and its name.")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from portal.spec.problems import Problem
 from portal.spec.rules.layer import (
+    a_load_test_knows_its_steps,
     a_local_cluster_fetches_no_secrets,
     a_local_cluster_has_no_managed_stores,
     a_recovered_database_archives_anew,
@@ -51,6 +52,7 @@ LayerRule = Callable[[Any], Iterator[Problem]]
 
 LAYER_RULES: tuple[LayerRule, ...] = (
     replicas_have_room,
+    a_load_test_knows_its_steps,
     backup_keeps_what_its_level_promises,
     sentinels_watch_replicas,
     a_recovered_database_archives_anew,

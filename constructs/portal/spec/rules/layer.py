@@ -20,6 +20,30 @@ def replicas_have_room(layer: KubernetesLayer) -> Iterator[Problem]:
             yield min_above_max(("portal", name, "replicas", "min"), replicas.min, replicas.max)
 
 
+def a_load_test_knows_its_steps(layer: KubernetesLayer) -> Iterator[Problem]:
+    test, replicas = layer.load_test, layer.portal.frontend.replicas
+    if not test or not (test.steps or test.calibration):
+        return
+    path: Path = ("load_test", "calibration" if test.calibration else "steps")
+    if not replicas.autoscaled:
+        rule = "must be left out: portal.frontend.replicas has the same min and max, so there is no autoscaler to watch"
+        yield Problem(path=path, value=None, rule=rule, show_value=False)
+    if not (calibration := test.calibration):
+        return
+    if test.steps:
+        rule = "stands beside load_test.steps, which it would work out; keep one of the two"
+        yield Problem(path=path, value=None, rule=rule, show_value=False)
+    if (calibration.rate_rps is None) == (calibration.config_map is None):
+        rule = (
+            "must have one of rate_rps (measured as the test begins) and config_map (of an earlier run), and not both"
+        )
+        yield Problem(path=path, value=None, rule=rule, show_value=False)
+    for index, count in enumerate(calibration.climb or ()):
+        if replicas.autoscaled and not replicas.min < count <= replicas.max:
+            rule = f"must be above portal.frontend.replicas.min ({replicas.min}) and not above its max ({replicas.max})"
+            yield Problem(path=(*path, "climb", index), value=count, rule=rule)
+
+
 def backup_keeps_what_its_level_promises(layer: KubernetesLayer) -> Iterator[Problem]:
     level, days = layer.backup.level, layer.backup.retention_days
     path = ("backup", "retention_days")

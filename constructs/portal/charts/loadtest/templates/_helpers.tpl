@@ -11,6 +11,32 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ toJson .Values | sha256sum | trunc 8 }}
 {{- end }}
 
+{{/* Seconds that the plan is known to take: what a calibration works out comes on top.
+     Measuring takes 360, what an earlier run measured 15 to look. */}}
+{{- define "loadtest.knownSeconds" -}}
+{{- $seconds := 0 }}
+{{- with .Values.autoscaler }}
+{{- range .steps }}
+{{- $seconds = addf $seconds .hold_seconds }}
+{{- end }}
+{{- with .calibration }}
+{{- $steps := add1 (len (.climb | default list)) }}
+{{- $seconds = addf (ternary 360 15 (hasKey . "rate_rps")) (mulf $steps (.hold_seconds | default 0)) }}
+{{- end }}
+{{- end }}
+{{- ceil $seconds | int }}
+{{- end }}
+
+{{/* Seconds until a run that hangs is ended; never before its plan is. */}}
+{{- define "loadtest.deadline" -}}
+{{- $known := include "loadtest.knownSeconds" . | int }}
+{{- $deadline := .Values.deadlineSeconds | default (add $known 7200) | int }}
+{{- if lt $deadline $known }}
+{{- fail (printf "deadlineSeconds = %d would end the run before its plan, which takes %d s at least; raise it, or leave it out" $deadline $known) }}
+{{- end }}
+{{- $deadline }}
+{{- end }}
+
 {{/* A Job of one role. Takes: root, role, pods, arguments. */}}
 {{- define "loadtest.job" -}}
 apiVersion: batch/v1
@@ -25,7 +51,7 @@ spec:
   completions: {{ .pods }}
   # The exit code is the verdict: a second try would hide the first.
   backoffLimit: 0
-  activeDeadlineSeconds: {{ .root.Values.deadlineSeconds }}
+  activeDeadlineSeconds: {{ include "loadtest.deadline" .root }}
   template:
     metadata:
       labels:
@@ -63,8 +89,16 @@ spec:
             {{- if eq .role "master" }}
             - {name: LOADTEST_METRICS_PORT, value: "9646"}
             {{- end }}
-            {{- if .root.Values.autoscaler }}
+            {{- with .root.Values.autoscaler }}
             - {name: LOADTEST_AUTOSCALING, value: /etc/loadtest/autoscaling.yaml}
+            {{- with .calibration }}
+            {{- if .rate_rps }}
+            - {name: LOADTEST_CALIBRATION, value: measure}
+            - {name: LOADTEST_RATE, value: {{ .rate_rps | quote }}}
+            {{- else }}
+            - {name: LOADTEST_CALIBRATION, value: /etc/loadtest/report.json}
+            {{- end }}
+            {{- end }}
             {{- end }}
             {{- if .root.Values.token }}
             - name: PORTAL_TOKEN
@@ -95,8 +129,15 @@ spec:
         # The report is printed too: a Job's files go with its pod.
         - name: reports
           emptyDir: {sizeLimit: 1Gi}
-        {{- if .root.Values.autoscaler }}
+        {{- with .root.Values.autoscaler }}
         - name: autoscaling
-          configMap: {name: {{ .root.Release.Name }}}
+          projected:
+            sources:
+              - configMap: {name: {{ $.root.Release.Name }}}
+              {{- with .calibration }}
+              {{- if .config_map }}
+              - configMap: {name: {{ .config_map }}, items: [{key: report.json, path: report.json}]}
+              {{- end }}
+              {{- end }}
         {{- end }}
 {{- end }}
