@@ -25,6 +25,7 @@ from loadtest.autoscaling.session import SamplerProcess
 from loadtest.autoscaling.steps import Infeasible
 from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
 from loadtest.compare import against
+from loadtest.credentials import Credential, outlived
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
 from loadtest.maker import ASSIGNMENT, PHASES, Assignment, begin, end, maker_of
 from loadtest.options import BadOptions, Options
@@ -63,6 +64,7 @@ class Conductor:
         self._ended: Ended | None = None
         self._end_seconds = 0.0
         self._problems: list[str] = []
+        self._credentials: tuple[Credential, ...] = ()
         self._last_tick: tuple[int, float] = (0, 1.0)
         self._watch: Greenlet | None = None
         self._sampler: SamplerProcess | None = None
@@ -85,9 +87,10 @@ class Conductor:
             except BadOptions as bad:
                 self.refuse([str(bad)])
                 return None
-            if problems := self._options.preflight(
+            problems, self._credentials = self._options.preflight(
                 self._environment.host or "", self._plan, generators=self._generators()
-            ):
+            )
+            if problems:
                 self.refuse(problems)
                 return None
             self._last_tick = self._wanted(self._plan.phases[0])
@@ -264,8 +267,9 @@ class Conductor:
                 known=self._options.calibrated,
                 until=at - REPORTED_AFTER_SECONDS,
             )
-            if outlived := self._options.outlived(sum(step.hold_seconds for step in steps)):
-                raise Infeasible(outlived)
+            seconds = sum(step.hold_seconds for step in steps)
+            if problems := outlived(self._credentials, seconds=seconds, now=time.time()):
+                raise Infeasible(problems)
         except Infeasible as infeasible:
             self._problems += infeasible.reasons
             self._ended, self._end_seconds = "aborted", at

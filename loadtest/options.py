@@ -12,7 +12,8 @@ from loadtest.autoscaling import session
 from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.breakpoint import steady
 from loadtest.compare import NotComparable, planned_otherwise, read
-from loadtest.preflight import of_autoscaler, preflight, token_ends
+from loadtest.credentials import Credential, outlived
+from loadtest.preflight import of_autoscaler, of_token, planned_seconds, preflight
 from loadtest.report.document import Document
 from loadtest.run import Plan, Target
 from loadtest.shapes.profiles import PROFILES, Arrival, calibrating, custom, named, searching, stepped
@@ -304,24 +305,25 @@ class Options:
             seed=int(parsed.seed or 0),
         )
 
-    def outlived(self, seconds: float) -> list[str]:
-        """What the token of the API does not live for."""
-        return token_ends(os.environ.get(TOKEN_VARIABLE, ""), seconds=seconds, now=time.time())
-
-    def preflight(self, host: str, plan: Plan, *, generators: int) -> list[str]:
-        """Why the run must not start. What may go wrong, or is not known, is logged."""
+    def preflight(self, host: str, plan: Plan, *, generators: int) -> tuple[list[str], tuple[Credential, ...]]:
+        """Why the run must not start, and what it is let in by. What may go wrong, or is not known, is logged."""
+        token = os.environ.get(TOKEN_VARIABLE, "")
+        credentials = of_token(token)
         problems = preflight(
             host,
             plan=plan,
             generators=generators,
-            token=os.environ.get(TOKEN_VARIABLE, ""),
+            token=token,
             health_path=self.parsed.health_path,
             production=self.parsed.production_host,
             allowed=self.parsed.yes_load_production,
         )
         if self.parsed.autoscaling:
             cluster = of_autoscaler(Path(self.parsed.autoscaling))
-            problems += cluster.refusals
-            for note in cluster.notes:
+            credentials += cluster.credentials
+            seconds, now = planned_seconds(plan), time.time()
+            problems += [*cluster.refusals, *outlived(cluster.credentials, seconds=seconds, now=now)]
+            notes = outlived(cluster.credentials, seconds=seconds, now=now, replaceable=True)
+            for note in (*cluster.notes, *notes):
                 log.warning("Preflight: %s", note)
-        return problems
+        return problems, credentials

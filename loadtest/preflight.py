@@ -1,6 +1,5 @@
 """Before anything is sent: is the target there and the right one, may it be loaded, and can this generator do it."""
 
-import base64
 import json
 import os
 import subprocess
@@ -16,7 +15,9 @@ from gevent import sleep
 from geventhttpclient.useragent import BadStatusCode, UserAgent
 
 from loadtest.autoscaling.feasible import FEASIBILITY, Feasibility
+from loadtest.credentials import Credential, expires_at, outlived
 from loadtest.run import Plan
+from loadtest.variables import TOKEN_VARIABLE
 
 READY_TRIES: Final = 3
 TIMEOUT_SECONDS: Final = 5.0
@@ -48,7 +49,8 @@ def preflight(
 
     `generators` are the processes that send; of a production host that may not be loaded nothing is asked.
     """
-    problems = [*_too_fast(plan, generators), *token_ends(token, seconds=_seconds(plan), now=time.time())]
+    ends_early = outlived(of_token(token), seconds=planned_seconds(plan), now=time.time())
+    problems = [*_too_fast(plan, generators), *ends_early]
     name = urlsplit(host).hostname
     if name is None:
         return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com", *problems]
@@ -73,36 +75,17 @@ def _too_fast(plan: Plan, generators: int) -> list[str]:
     ]
 
 
-def expires_at(token: str) -> float | None:
-    """When a JSON Web Token ends, in seconds since 1970; None of one without an end, and of any other token.
-
-    Source: RFC 7519, section 4.1.4.
-    """
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-        return float(claims["exp"])
-    except (LookupError, TypeError, ValueError):
-        return None
-
-
-def _seconds(plan: Plan) -> float | None:
+def planned_seconds(plan: Plan) -> float | None:
     """How long it takes at most, as far as is known; of a calibration alone, where its steps are still to come."""
     return plan.search.seconds if plan.search else plan.end_seconds
 
 
-def token_ends(token: str, *, seconds: float | None, now: float) -> list[str]:
-    """What is wrong with it for a run that goes on for so long. A guest's token is renewed; a static one cannot be."""
+def of_token(token: str) -> tuple[Credential, ...]:
+    """The portal's, where its end is known. A guest's is renewed; a static one cannot be."""
     ends = expires_at(token)
     if ends is None:
-        return []
-    if ends <= now:
-        return [f"PORTAL_TOKEN expired {now - ends:,.0f} s ago, and nobody renews it: give one that is good"]
-    if seconds is None or ends >= now + seconds:
-        return []
-    return [
-        f"PORTAL_TOKEN expires in {ends - now:,.0f} s, the run takes {seconds:,.0f} s, and nobody renews it: give one "
-        "that lives longer, or shorten the run"
-    ]
+        return ()
+    return (Credential(what=TOKEN_VARIABLE, ends_at=ends, way_out="give one that lives longer, or shorten the run"),)
 
 
 def of_autoscaler(file: Path) -> Feasibility:

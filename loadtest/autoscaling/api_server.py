@@ -10,7 +10,9 @@ import kubernetes.config
 import urllib3
 from kubernetes.config.config_exception import ConfigException
 
+from loadtest.autoscaling import kubeconfig
 from loadtest.autoscaling.source import Unreadable, one_line
+from loadtest.credentials import Credential
 
 TIMEOUT_SECONDS: Final = (3.0, 5.0)
 """To connect, to answer."""
@@ -59,10 +61,23 @@ class ApiServer:
             self._client = None
         raise Refused(path, response.status, _words(body) or response.reason or "")
 
+    def credentials(self) -> tuple[Credential, ...]:
+        """Those that may end while it is read, as far as that can be told. The kubelet renews those of pods."""
+        try:
+            return () if self._inside else kubeconfig.credentials(self._connected().configuration, self._context)
+        except (ConfigException, OSError):
+            # Nothing can be read at all, which says more.
+            return ()
+
+    @property
+    def _inside(self) -> bool:
+        """In the cluster, and told of no other."""
+        return "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ and self._context is None
+
     def _connected(self) -> kubernetes.client.ApiClient:
         if self._client is None:
             configuration = kubernetes.client.Configuration()
-            if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ and self._context is None:
+            if self._inside:
                 kubernetes.config.load_incluster_config(  # type: ignore[no-untyped-call]
                     client_configuration=configuration
                 )

@@ -17,6 +17,7 @@ from loadtest.autoscaling.replay import MetricUnusable, Observation, proposal
 from loadtest.autoscaling.session import Watched
 from loadtest.autoscaling.spec import HpaSpec, UnsupportedAutoscaler
 from loadtest.autoscaling.steps import restless
+from loadtest.credentials import Credential
 
 Json = Mapping[str, Any]
 FORBIDDEN, ABSENT = 403, 404
@@ -56,6 +57,8 @@ class Feasibility:
     """Why the run must not start."""
     notes: tuple[str, ...]
     """What may go wrong, and what is not known."""
+    credentials: tuple[Credential, ...] = ()
+    """Of the sampler, which may end in the run."""
 
 
 FEASIBILITY: Final = TypeAdapter(Feasibility)

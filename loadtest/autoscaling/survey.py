@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -72,7 +73,8 @@ def main(words: list[str] | None = None) -> int:
         watched = load(file)
     except BrokenAutoscaling as error:
         parser.error(str(error))
-    found = feasible(survey(ApiServer(watched.context), watched), watched)
+    server = ApiServer(watched.context)
+    found = replace(feasible(survey(server, watched), watched), credentials=server.credentials())
     print(FEASIBILITY.dump_json(found, indent=2).decode())
     return 0
 

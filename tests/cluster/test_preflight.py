@@ -20,6 +20,8 @@ from tools.cluster.controlplane import ControlPlane
 pytestmark = pytest.mark.slow
 
 ACCOUNT = "loadtest-master"
+TOKEN_SECONDS = 600
+"""The shortest that an API server gives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,7 @@ def test_the_rights_that_the_chart_gives_are_enough_and_one_that_is_taken_away_i
     cluster.request("POST", accounts, made.one("ServiceAccount", ACCOUNT))
     cluster.request("POST", f"{rights}/roles", role)
     cluster.request("POST", f"{rights}/rolebindings", binding)
-    token = cluster.request("POST", f"{accounts}/{ACCOUNT}/token", {"spec": {"expirationSeconds": 600}})
+    token = cluster.request("POST", f"{accounts}/{ACCOUNT}/token", {"spec": {"expirationSeconds": TOKEN_SECONDS}})
     config = json.loads(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token["status"]["token"]}
     looked_at.kubeconfig = cluster.kubeconfig.with_name("guest")
@@ -141,6 +143,8 @@ def test_the_rights_that_the_chart_gives_are_enough_and_one_that_is_taken_away_i
     assert allowed.refusals == ()
     (note,) = allowed.notes
     assert "the account may not list nodes in the whole cluster (403)" in note
+    (credential,) = allowed.credentials
+    assert credential.ends_at == pytest.approx(time.time() + TOKEN_SECONDS, abs=15)
 
     for rule in role["rules"]:
         rule["resources"] = [name for name in rule["resources"] if name != "events"] or ["none"]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from loadtest.report.document import DOCUMENT
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, node, served, used
@@ -452,6 +453,7 @@ hpa: portal-frontend
 interval_seconds: 0.5
 steps: [{replicas: 6, rate_rps: 20, hold_seconds: 5}]
 """
+CLIMB = "{namespace: developer-portal, hpa: portal-frontend, interval_seconds: 0.5, climb: [6]}"
 
 
 @contextmanager
@@ -463,13 +465,20 @@ def autoscaled(
     *more: str,
     file: str = STEPS,
     slo: str = "{name: a, phases: [transient], error_ratio: 0}",
+    lives_seconds: float | None = None,
 ) -> Iterator[Run]:
-    """A run that is to take an autoscaler from 3 replicas to 6."""
+    """A run that is to take an autoscaler from 3 replicas to 6. `lives_seconds`: of a token that kubeconfig holds,
+    in place of a plugin."""
     (folder / "autoscaling.yaml").write_text(file)
     (folder / "slo.yaml").write_text(f"objectives: [{slo}]")
     arguments = ("--autoscaling", str(folder / "autoscaling.yaml"), "--slo", str(folder / "slo.yaml"), *more)
     with served(api) as port:
-        kubeconfig(folder, port)
+        config = kubeconfig(folder, port)
+        if lives_seconds is not None:
+            token = json_web_token({"exp": time.time() + lives_seconds})
+            api.tokens = {token}
+            users = [{"name": "test", "user": {"token": token}}]
+            config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | {"users": users}))
         yield locust(*arguments, host=serve().url, KUBECONFIG=str(folder / "kubeconfig"))
 
 
@@ -522,6 +531,35 @@ def exits_3_when_the_cluster_does_not_allow_the_plan_with_all_that_is_in_the_way
 
 
 @fault
+def exits_3_when_the_samplers_own_token_ends_before_the_plan_does(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    api = FakeApi()
+    file = STEPS.replace("hold_seconds: 5", "hold_seconds: 900")
+    with autoscaled(serve, locust, tmp_path, api, file=file, lives_seconds=300) as run:
+        assert run.ended() == 3, run.output
+    assert run.report["ended"] == "refused"
+    (reason,) = run.reasons()
+    assert "the token of user test in kubeconfig expires in" in reason
+    assert "the run takes 900 s" in reason
+    assert run.report["endpoints"] == []
+
+
+@fault
+def exits_3_when_the_samplers_own_token_ends_before_the_steps_of_a_calibration_do(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    """How long they take is not known before."""
+    earlier = tmp_path / "earlier.json"
+    earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
+    api = FakeApi()
+    api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
+    more = ("--calibration", str(earlier))
+    with autoscaled(serve, locust, tmp_path, api, *more, file=CLIMB, lives_seconds=300) as run:
+        assert run.ended() == 3, run.output
+    assert run.report["ended"] == "aborted"
+    assert "the token of user test in kubeconfig expires in" in run.reasons()[0]
+
+
+@fault
 def exits_4_when_the_autoscaler_is_gone_and_a_limit_was_missed_too(
     serve: Serve, locust: Locust, tmp_path: Path
 ) -> None:
@@ -555,10 +593,9 @@ def a_calibration_of_an_earlier_report_gives_the_steps_and_is_in_the_next_one(
 ) -> None:
     earlier = tmp_path / "earlier.json"
     earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
-    file = "{namespace: developer-portal, hpa: portal-frontend, interval_seconds: 0.5, climb: [6]}"
     api = FakeApi()
     api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
-    with autoscaled(serve, locust, tmp_path, api, "--calibration", str(earlier), file=file) as run:
+    with autoscaled(serve, locust, tmp_path, api, "--calibration", str(earlier), file=CLIMB) as run:
         run.wait_for("Step to 3 replicas: 0 arrivals/s")
         time.sleep(4)
         run.process.send_signal(signal.SIGTERM)

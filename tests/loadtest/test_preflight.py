@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.preflight import expires_at, preflight
+from loadtest.credentials import expires_at
+from loadtest.preflight import preflight
 from loadtest.shapes.profiles import named
 from tests.loadtest.conftest import Run, Target
 
