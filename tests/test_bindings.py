@@ -1,5 +1,7 @@
 """Fast bindings: the same output as the plain ones, and a fallback where the packages look otherwise."""
 
+import base64
+import json
 import os
 import shutil
 import subprocess
@@ -11,6 +13,8 @@ import pytest
 
 from portal import bindings
 from tests.conftest import ROOT
+
+PORTAL = ROOT / "constructs" / "portal"
 
 
 def python(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -90,7 +94,7 @@ def test_node_options_of_the_user_are_kept(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_folder_with_spaces_and_quotes_works(tmp_path: Path) -> None:
     folder = tmp_path / 'a "quoted" folder'
     folder.mkdir()
-    shutil.copy(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs", folder)
+    shutil.copy(PORTAL / "lazy_assemblies.cjs", folder)
     option = f"--require {bindings._quoted(folder / 'lazy_assemblies.cjs')}"
     done = subprocess.run(
         ["node", "-e", "0"], env=os.environ | {"NODE_OPTIONS": option}, capture_output=True, text=True, check=False
@@ -114,7 +118,7 @@ def test_a_deferred_module_answers_like_the_real_one(tmp_path: Path) -> None:
         console.log("Thing" in thing, Object.keys(thing).join(), thing.n, new thing.Thing().constructor.name);
     """
     done = subprocess.run(
-        ["node", "--require", str(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs"), "-e", script],
+        ["node", "--require", str(PORTAL / "lazy_assemblies.cjs"), "-e", script],
         env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
         capture_output=True,
         text=True,
@@ -134,13 +138,82 @@ def test_type_definitions_are_read_by_the_slice_and_other_files_as_ever(tmp_path
         console.log(Buffer.isBuffer(readFileSync({str(plain)!r})), readFileSync({str(definitions)!r}, "utf8").length);
     """
     done = subprocess.run(
-        ["node", "--require", str(ROOT / "constructs" / "portal" / "lazy_assemblies.cjs"), "-e", script],
+        ["node", "--require", str(PORTAL / "lazy_assemblies.cjs"), "-e", script],
         env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stdout.splitlines() == ['false ["two","one\\ntwo\\nthree\\n"]', "true 14"]
+
+
+SYNTHESIZE_ONE = (
+    "from pathlib import Path\n"
+    "from portal.app import synthesize\n"
+    "synthesize(Path('environments'), only=['bootstrap-aws'], outdir={out!r})\n"
+)
+
+
+def test_python_is_asked_nothing_while_a_stack_is_made(tmp_path: Path) -> None:
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "import jsii._kernel\n"
+        "def answer(kernel, question): raise AssertionError(question)\n"
+        "jsii._kernel._handle_callback = answer\n" + SYNTHESIZE_ONE.format(out=str(tmp_path))
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_jsii_runs_in_one_process_and_what_is_printed_there_arrives(tmp_path: Path) -> None:
+    talk = tmp_path / "talk.cjs"
+    talk.write_text('setImmediate(() => { console.log("to be read"); console.error("to be seen"); });')
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "import cdktf, psutil\n"
+        "print([child.name() for child in psutil.Process().children(recursive=True)])\n",
+        NODE_OPTIONS=f"--require {talk}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == ["['node']", "to be read"]
+    assert done.stderr == "to be seen\n"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "ran"),
+    [
+        ("console.error({readFD:3,writeFD:3}); process.exit();", "{ readFD: 0, writeFD: 1 }"),
+        ("throw 'a kernel of a kind not known';", "starter"),
+    ],
+)
+def test_a_kernel_that_listens_otherwise_is_left_to_its_starter(tmp_path: Path, kernel: str, ran: str) -> None:
+    files = {"bin/jsii-runtime.js": 'process.stderr.write("starter");', "lib/program.js": kernel}
+    for name, source in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(source)
+    done = subprocess.run(
+        ["node", "--require", str(PORTAL / "one_process.cjs"), str(tmp_path / "bin" / "jsii-runtime.js")],
+        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed = base64.b64decode(json.loads(done.stderr)["stderr"]).decode() if ran != "starter" else done.stderr
+    assert printed.strip() == ran
+
+
+def test_a_reference_to_another_stack_is_refused(tmp_path: Path) -> None:
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "from cdktf import App, TerraformStack\n"
+        "from cdktf_cdktf_provider_aws.vpc import Vpc\n"
+        "from cdktf_cdktf_provider_aws.subnet import Subnet\n"
+        f"app = App(outdir={str(tmp_path)!r}, skip_validation=True)\n"
+        "vpc = Vpc(TerraformStack(app, 'one'), 'vpc')\n"
+        "Subnet(TerraformStack(app, 'two'), 'subnet', vpc_id=vpc.id)\n"
+        "app.synth()"
+    )
+    assert done.returncode != 0
+    assert "Another stack refers to aws_vpc.vpc.id of one. A stack must be deployable by itself." in done.stderr
 
 
 def test_the_first_run_is_the_one_that_finds_nothing_unpacked(tmp_path: Path) -> None:

@@ -7,6 +7,9 @@ in the Node process behind jsii. That is 45 s and over 3 GB for five providers, 
   `from cdktf_cdktf_provider_aws.vpc import Vpc` loads that one module (submodules import only the package's `_jsii`);
 - in Node, `lazy_assemblies.cjs` makes the package's index load each resource at its first use.
 
+What is left is mostly talk between the two: `quick_constructs.cjs` answers in Node what Python need not be asked, and
+`one_process.cjs` lets Python talk to jsii without a process in between.
+
 The Terraform JSON is the same byte for byte; a test compares. `PORTAL_EAGER_BINDINGS=1` gives the plain way. Nothing
 else in this project touches import machinery or Node's start-up.
 """
@@ -25,13 +28,18 @@ EAGER_SWITCH = "PORTAL_EAGER_BINDINGS"
 
 PROVIDERS = ("aws", "google", "azurerm", "kubernetes", "helm", "time")
 
-_NODE_HALF = Path(__file__).with_name("lazy_assemblies.cjs")
+_NODE_HALVES = [
+    Path(__file__).with_name(f"{name}.cjs") for name in ("one_process", "lazy_assemblies", "quick_constructs")
+]
 
 _QUIET_NODE_MAJORS = "20"
 """Node majors that the project supports although jsii warns, in a 12-line banner, that they are past their end."""
 
 _SMALL_NURSERY = "--max-semi-space-size=8"
 """MiB. Constructs live as long as the process: more space for short-lived objects costs 15 MiB and saves no time."""
+
+_LINKS = "--preserve-symlinks"
+"""How jsii's own second process finds a package's dependencies: beside the link, not where the link leads."""
 
 
 def install(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -50,8 +58,8 @@ def install(environment: MutableMapping[str, str] = os.environ) -> None:
         )
     _remember_type_hints()
     # What the user says comes last, and wins.
-    ours = f"{_SMALL_NURSERY} --require {_quoted(_NODE_HALF)}"
-    environment["NODE_OPTIONS"] = f"{ours} {environment.get('NODE_OPTIONS', '')}".strip()
+    preloads = (f"--require {_quoted(half)}" for half in _NODE_HALVES)
+    environment["NODE_OPTIONS"] = " ".join([_SMALL_NURSERY, _LINKS, *preloads, environment.get("NODE_OPTIONS", "")]).strip()
 
 
 def _remember_type_hints() -> None:

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from cdktf import TerraformResource
+from constructs import IConstruct
 from pydantic import Field
 
 from portal.errors import PortalError
@@ -53,10 +54,8 @@ def record_moves(stacks: Sequence[PortalStack], moves: Sequence[Move]) -> None:
     for stack in stacks:
         own = [(index, move) for index, move in enumerate(moves) if fnmatchcase(stack.node.id, move.stacks)]
         blocks = []
-        for element in stack.node.find_all() if own else ():
-            if not isinstance(element, TerraformResource):
-                continue
-            path = element.node.path.partition("/")[2]
+        for element in _moved(stack, [move for _, move in own]):
+            _, _, path = element.to_string().partition("/")
             for index, move in reversed(own):
                 before = move.before(path)
                 if before is not None:
@@ -71,6 +70,18 @@ def record_moves(stacks: Sequence[PortalStack], moves: Sequence[Move]) -> None:
                 f"portal/moves.yaml: the move from {move.origin} to {move.to} in {move.stacks} concerns no resource; "
                 "`to` must be the path of a construct that exists, or the `from` of a later move."
             )
+
+
+def _moved(stack: PortalStack, moves: Sequence[Move]) -> set[TerraformResource]:
+    """The resources under the constructs that moves lead to. A question to Node each: so not those of the whole stack."""
+    found: set[TerraformResource] = set()
+    for move in moves:
+        construct: IConstruct | None = stack
+        for part in move.to.split("/"):
+            construct = construct and construct.node.try_find_child(part)
+        if construct:
+            found.update(element for element in construct.node.find_all() if isinstance(element, TerraformResource))
+    return found
 
 
 def _block(type: str, before: ConstructPath, after: ConstructPath) -> dict[str, str]:
