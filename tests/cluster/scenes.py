@@ -108,6 +108,8 @@ class Stage(Watched):
 
     calibration = CALIBRATION
     rps_per_replica = 65.0
+    sampler: tuple[str, ...] = ("-m", "loadtest.autoscaling")
+    """What Python runs."""
 
     def __init__(self, cluster: ControlPlane, scene: Scene, planned: Sequence[Hold], folder: Path) -> None:
         super().__init__(cluster, f"scene-{scene.name.replace(' ', '-')}", label="app.kubernetes.io/name")
@@ -164,7 +166,7 @@ class Stage(Watched):
     def start(self) -> None:
         self.started = time.time()
         environment = {**os.environ, "KUBECONFIG": str(self.kubeconfig), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "loadtest.autoscaling", "--namespace", self.namespace, "--hpa", NAME]
+        command = [sys.executable, *self.sampler, "--namespace", self.namespace, "--hpa", NAME]
         self._sampler = subprocess.Popen([*command, "--interval-seconds", "1", str(self.out)], env=environment)
 
     def act(self) -> None:

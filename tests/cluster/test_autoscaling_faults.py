@@ -5,6 +5,7 @@ Real are Locust, its requests, the sampler, the portal's autoscaler and its cont
 chart's.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 OUTAGE_SECONDS = 5.0
 """Several readings of the sampler, so that it must notice."""
+
+READY_WITHIN_SECONDS = 20.0
+"""An API server that starts."""
 
 SLOW = {"scaleUp": {"stabilizationWindowSeconds": 0, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 10}]}}
 
@@ -113,11 +117,46 @@ def test_the_guides_autoscaler_follows_at_its_own_pace(tmp_path: Path) -> None:
     assert ended.report.target.stand_ins == (STAND_INS,)
 
 
-def test_an_api_server_that_is_away_leaves_a_gap_and_the_verdict_as_it_is(tmp_path: Path) -> None:
+CLOCK_IS_SET = """
+import runpy
+import sys
+import threading
+import time
+from pathlib import Path
+
+real, out = time.time, Path(sys.argv[-1])
+
+
+def set_clock(seconds):
+    time.time = lambda: real() + seconds
+    with out.with_suffix(".set").open("a") as told:
+        print(time.time() - real(), file=told)
+
+
+for after, seconds in ((8, 3600), (20, -3600)):
+    threading.Timer(after, set_clock, [seconds]).start()
+runpy.run_module("loadtest.autoscaling", run_name="__main__")
+"""
+
+
+class ClockIsSet(Stage):
+    """Its sampler's clock goes an hour forward, and then two back."""
+
+    sampler = ("-c", CLOCK_IS_SET)
+
+
+def test_an_api_server_that_is_away_leaves_a_gap_and_the_verdict_as_it_is_also_where_the_clock_is_set(
+    tmp_path: Path,
+) -> None:
+    """One sampler keeps its clock, so that it is seen which of the two was wrong."""
     needs_programs()
     planned = holds()[:-1]
     with ControlPlane(controller_manager=FLAGS) as cluster:
-        stage = Stage(cluster, Scene(name="restart"), planned, tmp_path)
+        stages = (
+            Stage(cluster, Scene(name="restart"), planned, tmp_path),
+            ClockIsSet(cluster, Scene(name="clock is set"), planned, tmp_path),
+        )
+        by_namespace = {stage.namespace: stage for stage in stages}
         away: list[float] = []
 
         def restart(now: float) -> None:
@@ -129,9 +168,15 @@ def test_an_api_server_that_is_away_leaves_a_gap_and_the_verdict_as_it_is(tmp_pa
                 away.append(now)
                 cluster.start_apiserver()
 
-        with metrics.served(cluster, lambda namespace, _, now: stage.usage(now)):
-            found = play([stage], meanwhile=restart)
-        record = stage.finish()
-    assert found == {"restart": ()}
-    (gap,) = [gap for gap in record.gaps if gap.start <= away[0] + 1 and gap.end >= away[1]]
-    assert gap.end - gap.start >= OUTAGE_SECONDS
+        with metrics.served(cluster, lambda namespace, _, now: by_namespace[namespace].usage(now)):
+            found = play(stages, meanwhile=restart)
+        kept, set_twice = (stage.finish() for stage in stages)
+    assert found == {"restart": (), "clock is set": ()}
+    for record in (kept, set_twice):
+        (gap,) = [gap for gap in record.gaps if gap.start <= away[0] + 1 and gap.end >= away[1]]
+        assert OUTAGE_SECONDS <= gap.end - gap.start < away[1] - away[0] + READY_WITHIN_SECONDS
+    told = [float(line) for line in stages[1].out.with_suffix(".set").read_text().splitlines()]
+    assert told == pytest.approx([3600, -3600], abs=1)
+    moments = [sample.at for sample in set_twice.samples]
+    assert all(0 < after - before < OUTAGE_SECONDS + READY_WITHIN_SECONDS for before, after in pairwise(moments))
+    assert moments[-1] == pytest.approx(kept.samples[-1].at, abs=3)
