@@ -27,28 +27,51 @@ function within(chart, paint) {
   ctx.restore();
 }
 
-// Every second phase is shaded and each is named.
-function phases(chart) {
-  within(chart, (ctx, { left, top, width, height }, x) => {
-    data.phases.forEach((phase, index) => {
-      const from = Math.max(x(phase.start), left);
-      const to = Math.min(x(Math.min(phase.end ?? data.duration, data.duration)), left + width);
-      if (index % 2) {
-        ctx.fillStyle = color("shade");
-        ctx.fillRect(from, top, to - from, height);
-      }
-      const text = phase.label === phase.name ? phase.name : `${phase.name}: ${phase.label}`;
-      ctx.fillStyle = color("quiet");
-      const room = to - from - 6 * devicePixelRatio;
-      const said = [text, phase.name].find((each) => ctx.measureText(each).width < room);
-      if (said) ctx.fillText(said, from + 3 * devicePixelRatio, top + 2 * devicePixelRatio);
-    });
+// Where each phase lies in the frame, with its index.
+function stretches({ left, width }, x) {
+  return data.phases.map((phase, index) => {
+    const end = Math.min(phase.end ?? data.duration, data.duration);
+    return [phase, index, Math.max(x(phase.start), left), Math.min(x(end), left + width)];
   });
+}
+
+// Every second phase is shaded.
+function shades(chart) {
+  within(chart, (ctx, frame, x) => {
+    ctx.fillStyle = color("shade");
+    for (const [, index, from, to] of stretches(frame, x)) {
+      if (index % 2) ctx.fillRect(from, frame.top, to - from, frame.height);
+    }
+  });
+}
+
+// Each phase is named where its name has room.
+function names(chart) {
+  within(chart, (ctx, frame, x) => {
+    for (const [phase, , from, to] of stretches(frame, x)) {
+      const text = phase.label === phase.name ? phase.name : `${phase.name}: ${phase.label}`;
+      const room = to - from - 6 * devicePixelRatio;
+      const said = [text, phase.label, phase.name].find((each) => ctx.measureText(each).width < room);
+      if (said) written(ctx, said, from + 3 * devicePixelRatio, frame.top + 2 * devicePixelRatio);
+    }
+  });
+}
+
+// Legible on lines too: the paper shows around it.
+function written(ctx, text, x, y) {
+  ctx.save();
+  ctx.lineJoin = "round";
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.strokeStyle = color("paper");
+  ctx.strokeText(text, x, y);
+  ctx.fillStyle = color("quiet");
+  ctx.fillText(text, x, y);
+  ctx.restore();
 }
 
 // What nobody could read is hatched; events are dotted lines, changes of conditions ticks, each with its name.
 function marks(chart) {
-  within(chart, (ctx, { top, height }, x) => {
+  within(chart, (ctx, { left, top, width, height }, x) => {
     const pixels = (count) => count * devicePixelRatio;
     ctx.strokeStyle = ctx.fillStyle = color("quiet");
     for (const [start, end] of data.gaps) {
@@ -74,23 +97,29 @@ function marks(chart) {
       ctx.stroke();
     }
     ctx.setLineDash([]);
-    named(ctx, events.map(([at, reason]) => [x(at) + pixels(3), reason]), top + pixels(16));
-    named(ctx, data.conditions.map(([at, status, type]) => [x(at) + pixels(4), `${type}: ${status}`]), top + height - pixels(14));
-    for (const [at, status] of data.conditions) {
-      ctx.fillStyle = color(status === "True" ? "good" : status === "False" ? "bad" : "doubt");
+    const end = left + width;
+    named(ctx, events.map(([at, reason]) => [x(at) + pixels(3), reason]), top + pixels(16), end);
+    const conditions = data.conditions.map(([at, status, type]) => [x(at) + pixels(4), `${type}: ${status}`]);
+    named(ctx, conditions, top + height - pixels(14), end);
+    for (const [at, status, type] of data.conditions) {
+      ctx.fillStyle = color(state(type, status));
       ctx.fillRect(x(at) - pixels(1), top + height - pixels(14), pixels(3), pixels(14));
     }
   });
 }
 
-// A name that would run into the one before is left to the table.
-function named(ctx, names, y) {
-  let free = -Infinity;
-  for (const [x, text] of names) {
-    if (x < free) continue;
-    ctx.fillText(text, x, y);
-    free = x + ctx.measureText(`${text}  `).width;
-  }
+// To be limited by the minimum or the maximum is no fault; of the other conditions not to hold is.
+function state(type, status) {
+  if (type === "ScalingLimited") return status === "False" ? "good" : "doubt";
+  return status === "True" ? "good" : status === "False" ? "bad" : "doubt";
+}
+
+// A name that would run into the next mark, or out of the frame, is left to the table.
+function named(ctx, names, y, end) {
+  names.forEach(([x, text], index) => {
+    const next = names[index + 1]?.[0] ?? end;
+    if (x + ctx.measureText(text).width < Math.min(next, end)) written(ctx, text, x, y);
+  });
 }
 
 function line(label, stroke, unit, more = {}) {
@@ -106,7 +135,7 @@ function axes(unit, values) {
   ];
 }
 
-function draw(id, columns, series, { height = 220, hooks = [], axes: own, scales = {}, synced = true } = {}) {
+function draw(id, columns, series, { height = 220, hooks = {}, axes: own, scales = {}, synced = true } = {}) {
   const place = document.getElementById(id);
   if (!place || !columns[0].length) return;
   const options = {
@@ -116,13 +145,15 @@ function draw(id, columns, series, { height = 220, hooks = [], axes: own, scales
     cursor: synced ? { sync: { key: "run" }, drag: { x: true, y: false } } : {},
     axes: own,
     series: [{ label: "at", value: (_, v) => (v == null ? "-" : clock(v)), ...scales.label }, ...series],
-    hooks: { drawClear: hooks },
+    hooks,
   };
   const chart = new uPlot(options, columns, place);
   charts.push([chart, place, height]);
 }
 
 const { at, ...points } = data.timeline;
+// Shades below the grid, names and marks above it.
+const course = { drawClear: [shades], drawAxes: [names] };
 // All of the run, not only from the first number to the last; closer where somebody has dragged.
 const whole = {
   x: {
@@ -132,31 +163,33 @@ const whole = {
 };
 draw(
   "rates",
-  [at, points.offered_rps, points.achieved_rps, points.failed_rps],
+  [at, points.achieved_rps, points.failed_rps, points.offered_rps],
   [
-    line("offered", "offered", "/s", { dash: [5, 4] }),
-    line("answered", "first", "/s"),
+    line("answered", "first", "/s", { width: 3 }),
     line("failed", "bad", "/s"),
+    // Last, so that it is seen where all that was offered is answered.
+    line("offered", "ink", "/s", { dash: [5, 4], width: 1 }),
   ],
-  { axes: axes("/s"), hooks: [phases], scales: whole },
+  { axes: axes("/s"), hooks: course, scales: whole },
 );
 draw(
   "latency",
   [at, points.p50_ms, points.p95_ms, points.p99_ms],
   [line("p50", "first", " ms"), line("p95", "second", " ms"), line("p99", "third", " ms")],
-  { axes: axes(" ms"), hooks: [phases], scales: whole },
+  { axes: axes(" ms"), hooks: course, scales: whole },
 );
 if (data.replicas) {
   const stepped = { paths: uPlot.paths.stepped({ align: 1 }) };
   draw(
     "replicas",
-    [data.replicas.at, data.replicas.desired, data.replicas.current, data.replicas.ready],
+    [data.replicas.at, data.replicas.ready, data.replicas.current, data.replicas.desired],
+    // From wide to narrow, so that each is seen where they are the same.
     [
-      line("desired", "offered", "", { ...stepped, dash: [5, 4] }),
-      line("current", "second", "", stepped),
-      line("ready", "first", "", { ...stepped, width: 2 }),
+      line("ready", "first", "", { ...stepped, width: 5 }),
+      line("current", "second", "", { ...stepped, width: 2 }),
+      line("desired", "ink", "", { ...stepped, width: 1, dash: [5, 4] }),
     ],
-    { axes: axes(""), hooks: [phases, marks], scales: whole },
+    { axes: axes(""), hooks: { ...course, drawAxes: [marks, ...course.drawAxes] }, scales: whole },
   );
 }
 
@@ -164,6 +197,8 @@ if (data.replicas) {
 const percents = [0, 10, 25, 50, 75, 90, 95, 97.5, 99, 99.5, 99.9, 99.95, 99.99, 100];
 const nines = (percent) => -Math.log10(1 - Math.min(percent, 99.999) / 100);
 const ticks = [0, 50, 90, 99, 99.9, 99.99];
+// Those that have room for their names, on a narrow screen too.
+const spread = (values, width) => values.filter((value) => !value || (value / nines(100)) * width > 40);
 if (data.distribution.length) {
   const paint = ["first", "second", "third", "good", "bad", "doubt", "offered"];
   const columns = data.distribution.map(({ ms }) => percents.map((_, i) => (i < ms.length - 1 ? ms[i] : null)));
@@ -179,7 +214,7 @@ if (data.distribution.length) {
       height: 300,
       synced: false,
       axes: axes(" ms", (_, splits) => splits.map((v) => `p${+(100 - 100 * 10 ** -v).toFixed(3)}`)).map((axis, i) =>
-        i ? axis : { ...axis, splits: () => ticks.map(nines) },
+        i ? axis : { ...axis, splits: ({ bbox }) => spread(ticks.map(nines), bbox.width / devicePixelRatio) },
       ),
       scales: { label: { label: "percentile", value: (_, v) => (v == null ? "-" : `p${+(100 - 100 * 10 ** -v).toFixed(3)}`) } },
     },

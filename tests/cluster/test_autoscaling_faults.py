@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.report.document import Document
+from tests.browser import INK, WIDTHS, report_page
 from tests.cluster.conftest import needs_programs
 from tests.cluster.loaded import CALIBRATION, STAND_INS, Ended, LoadedStage, gateways, run
 from tests.cluster.scenes import FLAGS, NAME, Scene, Stage, chart, flags, holds, play
@@ -66,6 +67,12 @@ SCENES: list[tuple[Scene, str, str, str]] = [
 ]
 
 
+DRAWN = """() => {
+  const [[{ series, data }]] = charts.filter(([, place]) => place.id === "replicas");
+  return Object.fromEntries(series.map(({ label }, i) => [label, data[i]]).slice(1));
+}"""
+"""The lines of the replicas' plot, by name."""
+
 EXIT_CODES = {"passed": 0, "autoscaler_wrong": 4, "load_did_not_warrant_scaling": 3}
 
 
@@ -99,6 +106,13 @@ def test_locust_passes_where_all_works_and_names_each_planted_fault(tmp_path: Pa
         assert ended.report.target.stand_ins[0] == STAND_INS
         assert "divided by 5 (hpa.timeScale)" in ended.report.target.stand_ins[1]
     assert not wrong, "\n".join(f"{name}: {ended.report.verdict}" for name, ended in wrong)
+    for width in WIDTHS.values():
+        with report_page(stages[0].folder / "report/report.html", width=width) as shown:
+            drawn = shown.evaluate(DRAWN)
+            assert {name: max(values) for name, values in drawn.items()} == {"ready": 8, "current": 8, "desired": 8}
+            assert {name: values[-1] for name, values in drawn.items()} == {"ready": 3, "current": 3, "desired": 3}
+            assert shown.locator("#replicas canvas").evaluate(INK)
+            assert shown.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.nightly

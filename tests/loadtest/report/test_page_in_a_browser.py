@@ -1,17 +1,16 @@
 """The report's page in a real browser, without a network: it draws, and it can be read."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page
 
 from loadtest.report.page import PLOTS, page
-from tests.browser import browser_page
+from tests.browser import INK, WIDTHS, report_page
 from tests.loadtest.report.test_page import HOSTILE, full
 
 pytestmark = pytest.mark.slow
-
-WIDTHS = {"phone": 390, "desk": 1280}
 
 
 @pytest.fixture(params=WIDTHS, scope="module")
@@ -19,23 +18,8 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     assert PLOTS.is_dir(), "make setup"
     file = tmp_path_factory.mktemp("page") / "report.html"
     file.write_text(page(full()), encoding="utf-8")
-    wrong: list[str] = []
-    with browser_page(viewport={"width": WIDTHS[request.param], "height": 800}, offline=True) as shown:
-        asked: list[str] = []
-        shown.on("console", lambda message: wrong.append(message.text))
-        shown.on("pageerror", lambda error: wrong.append(str(error)))
-        shown.on("dialog", lambda _: wrong.append("a script of the target ran"))
-        shown.on("request", lambda request: asked.append(request.url))
-        shown.goto(file.as_uri())
+    with report_page(file, width=WIDTHS[request.param]) as shown:
         yield shown
-    assert wrong == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-
-
-INK = """canvas => {
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return data.some((value, index) => index % 4 === 3 && value > 0);
-}"""
 
 
 def test_the_verdict_is_what_one_sees_first(opened: Page) -> None:
@@ -107,6 +91,49 @@ WITHOUT = """async ([plot, what]) => {
 )
 def test_phases_events_conditions_and_gaps_are_on_the_timeline(opened: Page, plot: str, what: str) -> None:
     assert opened.evaluate(WITHOUT, [plot, what])
+
+
+NAMED = """async () => {
+  const [chart] = charts.find(([, place]) => place.id === "replicas");
+  const kept = [data.events, data.conditions, written], found = [];
+  data.events = [20, 22, 24, 40].map((at) => [at, "SuccessfulRescale"]);
+  data.conditions = [20, 21, 22, 40].map((at) => [at, "True", "AbleToScale"]);
+  written = (ctx, text, x) => {
+    const [from, to] = [x, x + ctx.measureText(text).width].map((each) => chart.posToVal(each, "x", true));
+    found.push([text, from, to]);
+  };
+  chart.redraw();
+  await new Promise(requestAnimationFrame);
+  [data.events, data.conditions, written] = kept;
+  chart.redraw();
+  await new Promise(requestAnimationFrame);
+  return found;
+}"""
+
+
+def test_no_name_of_an_event_or_a_condition_runs_into_the_next_mark_or_out_of_the_plot(opened: Page) -> None:
+    names = opened.evaluate(NAMED)
+    marks = {"SuccessfulRescale": (20, 22, 24, 40, 60), "AbleToScale: True": (20, 21, 22, 40, 60)}
+    named: dict[str, list[int]] = {text: [] for text in marks}
+    for text, start, end in names:
+        if text in marks:
+            assert not any(start < mark < end for mark in marks[text]), (text, start, end)
+            named[text].append(int(start))
+    if opened.viewport_size == {"width": WIDTHS["desk"], "height": 800}:
+        assert {"warm-up", "steady"} <= {text for text, *_ in names}, "phases have their names too"
+        assert named == {"SuccessfulRescale": [24, 40], "AbleToScale: True": [22, 40]}
+
+
+TICKS = """() => {
+  const [chart] = charts.find(([, place]) => place.id === "distribution");
+  return chart.axes[0]._splits.map((value) => chart.valToPos(value, "x"));
+}"""
+
+
+def test_percentiles_on_the_axis_have_room_for_their_names(opened: Page) -> None:
+    places = opened.evaluate(TICKS)
+    assert len(places) >= 4
+    assert all(after - before > 30 for before, after in pairwise(places))
 
 
 @pytest.mark.parametrize(
