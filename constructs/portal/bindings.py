@@ -59,7 +59,8 @@ def install(environment: MutableMapping[str, str] = os.environ) -> None:
     _remember_type_hints()
     # What the user says comes last, and wins.
     preloads = (f"--require {_quoted(half)}" for half in _NODE_HALVES)
-    environment["NODE_OPTIONS"] = " ".join([_SMALL_NURSERY, _LINKS, *preloads, environment.get("NODE_OPTIONS", "")]).strip()
+    said = environment.get("NODE_OPTIONS", "")
+    environment["NODE_OPTIONS"] = " ".join([_SMALL_NURSERY, _LINKS, *preloads, said]).strip()
 
 
 def _remember_type_hints() -> None:

@@ -73,7 +73,7 @@ def record_moves(stacks: Sequence[PortalStack], moves: Sequence[Move]) -> None:
 
 
 def _moved(stack: PortalStack, moves: Sequence[Move]) -> set[TerraformResource]:
-    """The resources under the constructs that moves lead to. A question to Node each: so not those of the whole stack."""
+    """The resources under the constructs that moves lead to. A question to Node each: so not the whole stack's."""
     found: set[TerraformResource] = set()
     for move in moves:
         construct: IConstruct | None = stack

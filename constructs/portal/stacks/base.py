@@ -15,8 +15,8 @@ class PortalStack(TerraformStack):
 
     cdktf appends a hash of the path to every id below the first level. Here the parts are joined by `_` and `Default`
     is left out, so that `storage/backups/Default` is `storage_backups`: short in a diff, and permanent as long as the
-    path is. Two paths that would give one address are refused: cdktf would merge them in silence. With the fast bindings
-    Node gives the same answers without asking, but for the refusal (`quick_constructs.cjs`).
+    path is. Two paths that would give one address are refused: cdktf would merge them in silence. With the fast
+    bindings Node gives the same answers without asking, but for the refusal (`quick_constructs.cjs`).
     """
 
     def __init__(self, scope: Construct, id: str) -> None:
