@@ -9,9 +9,12 @@ PYTHON ?= python3
 STACK ?=
 FORGET ?=
 CLOUD ?= kubernetes
+WORKERS ?= 2
 
 PIPENV := .tools/pipenv/bin/pipenv
 VENV := .venv/bin
+# A file's tests stay together: what they share is made once.
+SIDE_BY_SIDE := $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile
 PORTAL := PYTHONPATH=constructs $(VENV)/python -m portal
 PIPENV_VERSION := 2026.10.3
 
@@ -42,18 +45,18 @@ synth: setup ## Synthesize every stack and show a table (STACK=name: that stack 
 .PHONY: test
 test: setup ## Run the tests, without those marked slow
 	@bin/prerequisites terraform
-	@$(VENV)/python -m pytest -m "not slow"
+	@$(SIDE_BY_SIDE) -m "not slow"
 
 .PHONY: test-all
 test-all: setup $(TARGET_READY) ## Run all tests
 	@bin/prerequisites terraform
-	@$(VENV)/python -m pytest -m "not realtime and not nightly" --durations 20
+	@$(SIDE_BY_SIDE) -m "not realtime and not nightly" --durations 20
 	@$(MAKE) test-realtime
 
 .PHONY: test-realtime
 test-realtime: setup ## Run the tests that judge real processes by the clock; what fails is tried once more
 	@# A machine that is busy for a moment may fail one of these, and not the same one twice.
-	@$(VENV)/python -m pytest -m "realtime and not nightly" --durations 20 || \
+	@$(VENV)/python -m pytest -n 2 --dist loadgroup -m "realtime and not nightly" --durations 20 || \
 		$(VENV)/python -m pytest -m "realtime and not nightly" --last-failed
 
 .PHONY: test-nightly

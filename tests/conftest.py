@@ -61,6 +61,14 @@ def stack(environments: Environments, versions: Versions, tmp_path_factory: pyte
     return synthesize
 
 
+@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the marks.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests by the clock go in two lines side by side, in each one after another: those of a cluster, and the others."""
+    for item in items:
+        if item.get_closest_marker("realtime") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").parts[0]))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """In CI a skipped test is a failure unless it says what it lacks."""
     if not os.environ.get("CI"):

@@ -16,7 +16,8 @@ from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, NAME, Scene, ho
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
-pytestmark = [pytest.mark.slow, pytest.mark.realtime]
+# In the other line, or that of clusters would take far longer.
+pytestmark = [pytest.mark.slow, pytest.mark.realtime, pytest.mark.xdist_group("loadtest")]
 
 MEASURED_AT_RPS = 5
 TARGET_PERCENT = 70
