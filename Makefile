@@ -56,7 +56,7 @@ test-all: setup $(TARGET_READY) ## Run all tests
 .PHONY: test-realtime
 test-realtime: setup ## Run the tests that judge real processes by the clock; what fails is tried once more
 	@# A machine that is busy for a moment may fail one of these, and not the same one twice.
-	@$(VENV)/python -m pytest -n 2 --dist loadgroup -m "realtime and not nightly" --durations 20 || \
+	@$(VENV)/python -m pytest -n 3 --dist loadgroup -m "realtime and not nightly" --durations 20 || \
 		$(VENV)/python -m pytest -m "realtime and not nightly" --last-failed
 
 .PHONY: test-nightly

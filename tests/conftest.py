@@ -63,7 +63,10 @@ def stack(environments: Environments, versions: Versions, tmp_path_factory: pyte
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the marks.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests by the clock go in two lines side by side, in each one after another: those of a cluster, and the others."""
+    """Tests by the clock go in lines side by side, in each one after another: of a cluster, of the load test.
+
+    They wait more than they work. A module may name another line, so that none is much longer than the others.
+    """
     for item in items:
         if item.get_closest_marker("realtime") and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT / "tests").parts[0]))

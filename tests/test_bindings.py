@@ -147,19 +147,15 @@ def test_type_definitions_are_read_by_the_slice_and_other_files_as_ever(tmp_path
     assert done.stdout.splitlines() == ['false ["two","one\\ntwo\\nthree\\n"]', "true 14"]
 
 
-SYNTHESIZE_ONE = (
-    "from pathlib import Path\n"
-    "from portal.app import synthesize\n"
-    "synthesize(Path('environments'), only=['bootstrap-aws'], outdir={out!r})\n"
-)
-
-
 def test_python_is_asked_nothing_while_a_stack_is_made(tmp_path: Path) -> None:
     done = python(
         "from portal import bindings; bindings.install()\n"
         "import jsii._kernel\n"
         "def answer(kernel, question): raise AssertionError(question)\n"
-        "jsii._kernel._handle_callback = answer\n" + SYNTHESIZE_ONE.format(out=str(tmp_path))
+        "jsii._kernel._handle_callback = answer\n"
+        "from pathlib import Path\n"
+        "from portal.app import synthesize\n"
+        f"synthesize(Path('environments'), only=['bootstrap-aws'], outdir={str(tmp_path)!r})"
     )
     assert done.returncode == 0, done.stderr
 
@@ -170,11 +166,11 @@ def test_jsii_runs_in_one_process_and_what_is_printed_there_arrives(tmp_path: Pa
     done = python(
         "from portal import bindings; bindings.install()\n"
         "import cdktf, psutil\n"
-        "print([child.name() for child in psutil.Process().children(recursive=True)])\n",
+        "print(len(psutil.Process().children(recursive=True)))\n",
         NODE_OPTIONS=f"--require {talk}",
     )
     assert done.returncode == 0, done.stderr
-    assert sorted(done.stdout.splitlines()) == ["['node']", "to be read"]
+    assert sorted(done.stdout.splitlines()) == ["1", "to be read"]
     assert done.stderr == "to be seen\n"
 
 

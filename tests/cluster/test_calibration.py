@@ -16,8 +16,7 @@ from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, NAME, Scene, ho
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
-# In the other line, or that of clusters would take far longer.
-pytestmark = [pytest.mark.slow, pytest.mark.realtime, pytest.mark.xdist_group("loadtest")]
+pytestmark = [pytest.mark.slow, pytest.mark.realtime, pytest.mark.xdist_group("figures")]
 
 MEASURED_AT_RPS = 5
 TARGET_PERCENT = 70

@@ -5,7 +5,6 @@
 
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,13 +13,11 @@ from tests.cluster.conftest import needs_programs
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
-pytestmark = [pytest.mark.slow, pytest.mark.realtime]
+pytestmark = [pytest.mark.slow, pytest.mark.realtime, pytest.mark.xdist_group("figures")]
 
 BATCHES = 5
 BATCH = 40
 BATCH_SECONDS = 50.0
-AT_ONCE = 2
-"""A batch waits more than it works: two of them leave half of two cores free."""
 GOAL = 0.995
 
 
@@ -44,8 +41,7 @@ def observed(seed: int) -> list[Compared]:
 
 def test_the_replay_decides_as_the_controller_does() -> None:
     needs_programs()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = [each for batch in pool.map(observed, range(BATCHES)) for each in batch]
+    found = [each for seed in range(BATCHES) for each in observed(seed)]
     table: Counter[tuple[str, str, bool]] = Counter()
     for each in found:
         table[("moved" if each.real != each.replicas else "stayed", each.replayed.why, each.agrees)] += 1
