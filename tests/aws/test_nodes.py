@@ -77,3 +77,17 @@ def test_nodes_live_in_private_subnets(stack: StackOf) -> None:
 def test_a_new_template_version_shows_in_the_plan(stack: StackOf) -> None:
     for group in stack("prod-aws").all("aws_eks_node_group"):
         assert group["launch_template"]["version"].endswith(".latest_version}")
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_nodes_and_their_pods_stay_in_the_clusters_group_beside_their_own(stack: StackOf, name: str) -> None:
+    """A launch template's groups take the place of EKS's own, through which the API server reaches nodes and webhooks."""
+    synthesized = stack(name)
+    groups = [
+        "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}",
+        "${aws_security_group.cluster_members.id}",
+    ]
+    for template in synthesized.all("aws_launch_template"):
+        assert template["vpc_security_group_ids"] == groups
+    pods = synthesized.resources["aws_eks_addon.cluster_vpc-cni"]["configuration_values"]
+    assert all(pods.count(group[2:-1]) == 3 for group in groups), "a zone's pods each"
