@@ -165,6 +165,8 @@ def test_each_zones_pods_get_that_zones_subnet(stack: StackOf) -> None:
     values = pod_networking(
         region="eu-west-1", subnet_ids={"eu-west-1a": "subnet-1"}, security_group_ids=["sg-1", "sg-2"]
     )
+    assert values["eniConfig"]["create"] is True, "or nobody makes what names the subnets, and no pod gets an address"
+    assert values["eniConfig"]["region"] == "eu-west-1"
     assert values["eniConfig"]["subnets"] == {"eu-west-1a": {"id": "subnet-1", "securityGroups": ["sg-1", "sg-2"]}}
     assert values["env"]["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"] == "true", "or pods use up the nodes' addresses"
     assert values["env"]["ENI_CONFIG_LABEL_DEF"] == "topology.kubernetes.io/zone", "or the names do not match"
