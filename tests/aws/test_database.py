@@ -45,6 +45,15 @@ def test_it_speaks_tls_alone_and_counts_statements(stack: StackOf, name: str) ->
     assert group["family"] == f"postgres{database['engine_version']}"
 
 
+@pytest.mark.parametrize(("name", "insights", "days"), [("staging-aws", "standard", 7), ("prod-aws", "advanced", 465)])
+def test_statistics_of_queries_are_kept_as_the_data_say(stack: StackOf, name: str, insights: str, days: int) -> None:
+    """The service takes only these two pairs."""
+    for database in stack(name).all("aws_db_instance"):
+        assert database["database_insights_mode"] == insights
+        assert database["performance_insights_enabled"] is True
+        assert database["performance_insights_retention_period"] == days
+
+
 def test_staging_leaves_the_password_to_the_service(stack: StackOf) -> None:
     staging = stack("staging-aws")
     (database,) = staging.all("aws_db_instance")

@@ -81,7 +81,7 @@ def test_a_new_template_version_shows_in_the_plan(stack: StackOf) -> None:
 
 @pytest.mark.parametrize("name", TIERS)
 def test_nodes_and_their_pods_stay_in_the_clusters_group_beside_their_own(stack: StackOf, name: str) -> None:
-    """A launch template's groups take the place of EKS's own, through which the API server reaches nodes and webhooks."""
+    """A launch template's groups replace EKS's own, through which the API server reaches nodes and webhooks."""
     synthesized = stack(name)
     groups = [
         "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}",

@@ -32,17 +32,37 @@ def flipped(environment: Environment, store: StoreName) -> Environment:
     return environment.model_copy(update={"data": environment.data.model_copy(update={field: moved})})
 
 
+def made_of(environment: Environment, versions: Versions, folder: Path) -> SynthesizedStack:
+    app = App(outdir=str(folder))
+    name = f"{environment.tier}-aws"
+    AwsEnvironment(app, name, environment=environment, versions=versions)
+    app.synth()
+    return SynthesizedStack(folder / "stacks" / name / "cdk.tf.json")
+
+
 @pytest.mark.parametrize("store", [*DATABASES, *CACHES])
 @pytest.mark.parametrize("tier", ["dev", "staging", "prod"])
 def test_each_store_runs_in_either_place(
     tier: str, store: StoreName, environments: Environments, versions: Versions, tmp_path: Path
 ) -> None:
     environment = flipped(environments.tiers[tier], store)
-    app = App(outdir=str(tmp_path))
-    AwsEnvironment(app, f"{tier}-aws", environment=environment, versions=versions)
-    app.synth()
-    synthesized = SynthesizedStack(tmp_path / "stacks" / f"{tier}-aws" / "cdk.tf.json")
+    synthesized = made_of(environment, versions, tmp_path)
     made = f"{TYPES[store]}.stores_{store}" in synthesized.resources
     assert made is (environment.data.placement(store) == "managed")
     reachable_from_nodes_alone(lambda _: synthesized, "")
     encrypted_by_own_keys(lambda _: synthesized, "")
+
+
+def test_a_database_with_a_reader_does_not_leave_its_password_to_the_service(
+    environments: Environments, versions: Versions, tmp_path: Path
+) -> None:
+    """RDS refuses a reader of a database whose password it manages; copied to another region it is not here."""
+    staging = environments.tiers["staging"]
+    assert staging.clouds.aws.data.second_region is None
+    read = staging.managed.databases.model_copy(update={"readers": 1})
+    managed = staging.managed.model_copy(update={"databases": read})
+    synthesized = made_of(staging.model_copy(update={"managed": managed}), versions, tmp_path)
+    primary = synthesized.one("aws_db_instance", "stores_backstage-db")
+    assert primary.get("manage_master_user_password") is None
+    assert "${ephemeral.random_password." in primary["password_wo"]
+    assert synthesized.one("aws_db_instance", "stores_backstage-db_reader-1")["replicate_source_db"]
