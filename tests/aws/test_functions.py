@@ -45,6 +45,8 @@ def test_functions_run_inside_the_network_and_leave_a_trace(
         used = synthesized.references(function)
         assert {f"aws_subnet.network_nodes-{letter}" for letter in "abc"} <= used
         assert queue.address in used
+        nats = {nat.address for nat in synthesized.all("aws_nat_gateway")}
+        assert nats <= synthesized.comes_after(function), "or the first call finds no way out"
         (log,) = [address for address in used if address.startswith("aws_cloudwatch_log_group.")]
         assert synthesized.resources[log]["name"] == f"/aws/lambda/{function['function_name']}"
 

@@ -92,7 +92,10 @@ def test_guardduty_puts_nothing_of_its_own_into_the_network(shared: SynthesizedS
     assert len(runtime) == len(EVERY_ACCOUNT)
     for feature in runtime:
         assert feature["status"] == "DISABLED"
-        assert {agent["status"] for agent in feature["additional_configuration"]} == {"DISABLED"}
+        agents = {agent["name"]: agent["status"] for agent in feature["additional_configuration"]}
+        assert agents == dict.fromkeys(
+            ("EC2_AGENT_MANAGEMENT", "ECS_FARGATE_AGENT_MANAGEMENT", "EKS_ADDON_MANAGEMENT"), "DISABLED"
+        )
 
 
 @pytest.mark.parametrize(
