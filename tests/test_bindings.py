@@ -174,6 +174,20 @@ def test_jsii_runs_in_one_process_and_what_is_printed_there_arrives(tmp_path: Pa
     assert done.stderr == "to be seen\n"
 
 
+def test_a_package_that_node_cannot_load_stops_what_comes_next() -> None:
+    done = python(
+        "from portal import bindings; bindings.install()\n"
+        "from jsii._runtime import kernel\n"
+        "kernel.load('lost', '1.0.0', '/nowhere/lost.tgz')\n"
+        "print('goes on')\n"
+        "import cdktf\n"
+        "cdktf.App()"
+    )
+    assert done.returncode != 0
+    assert done.stdout == "goes on\n"
+    assert "/nowhere/lost.tgz" in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("kernel", "ran"),
     [

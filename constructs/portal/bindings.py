@@ -57,6 +57,7 @@ def install(environment: MutableMapping[str, str] = os.environ) -> None:
             file=sys.stderr,
         )
     _remember_type_hints()
+    _import_while_node_loads()
     # What the user says comes last, and wins.
     preloads = (f"--require {_quoted(half)}" for half in _NODE_HALVES)
     said = environment.get("NODE_OPTIONS", "")
@@ -77,6 +78,35 @@ def _remember_type_hints() -> None:
         return remembered(obj) if is_stub else plain(obj, *args, **kwargs)
 
     typing.get_type_hints = get_type_hints
+
+
+def _import_while_node_loads() -> None:
+    """Lets Python go on importing while Node loads the packages that it was told of, on a core of its own.
+
+    The answers say nothing that is used. They are read before the next question of another kind, and one that is a
+    refusal is raised there.
+    """
+    from jsii._kernel.providers import process  # noqa: PLC0415  (the plain way should not depend on it)
+    from jsii._kernel.types import LoadRequest  # noqa: PLC0415
+
+    class Process(process._NodeProcess):
+        _is_load, _owed = False, 0
+
+        def send(self, request: Any, response_type: Any) -> Any:
+            self._is_load = isinstance(request, LoadRequest)
+            return super().send(request, response_type)
+
+        def _next_message(self) -> Any:
+            if self._is_load:
+                self._owed += 1
+                return {"ok": {"assembly": "", "types": 0}}
+            while self._owed:
+                self._owed -= 1
+                if refusal := super()._next_message().get("error"):
+                    raise RuntimeError(refusal)
+            return super()._next_message()
+
+    process._NodeProcess = Process  # type: ignore[misc]
 
 
 FIRST_RUN_NOTICE = "First run on this machine: unpacking the provider bindings, about 15 s once."
