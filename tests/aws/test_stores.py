@@ -49,6 +49,10 @@ def test_each_store_runs_in_either_place(
     synthesized = made_of(environment, versions, tmp_path)
     made = f"{TYPES[store]}.stores_{store}" in synthesized.resources
     assert made is (environment.data.placement(store) == "managed")
+    for secret in synthesized.all("aws_secretsmanager_secret"):
+        # A name is held for as long as a deleted secret can be recovered: dev is destroyed and deployed again.
+        kept = (secret["recovery_window_in_days"], "name_prefix" in secret.body)
+        assert kept == ((0, False) if tier == "dev" else (30, True)), secret.address
     reachable_from_nodes_alone(lambda _: synthesized, "")
     encrypted_by_own_keys(lambda _: synthesized, "")
 
