@@ -543,16 +543,22 @@ def exits_3_when_the_samplers_own_token_ends_before_the_plan_does(serve: Serve, 
     assert run.report["endpoints"] == []
 
 
+def measured_before(folder: Path) -> tuple[FakeApi, str]:
+    """A cluster whose pods do nothing, and the report of a run that measured what an arrival costs them."""
+    api = FakeApi()
+    api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
+    earlier = folder / "earlier.json"
+    earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
+    return api, str(earlier)
+
+
 @fault
 def exits_3_when_the_samplers_own_token_ends_before_the_steps_of_a_calibration_do(
     serve: Serve, locust: Locust, tmp_path: Path
 ) -> None:
     """How long they take is not known before."""
-    earlier = tmp_path / "earlier.json"
-    earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
-    api = FakeApi()
-    api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
-    more = ("--calibration", str(earlier))
+    api, earlier = measured_before(tmp_path)
+    more = ("--calibration", earlier)
     with autoscaled(serve, locust, tmp_path, api, *more, file=CLIMB, lives_seconds=300) as run:
         assert run.ended() == 3, run.output
     assert run.report["ended"] == "aborted"
@@ -591,11 +597,8 @@ def exits_3_when_a_calibration_has_no_readings_to_go_by(serve: Serve, locust: Lo
 def a_calibration_of_an_earlier_report_gives_the_steps_and_is_in_the_next_one(
     serve: Serve, locust: Locust, tmp_path: Path
 ) -> None:
-    earlier = tmp_path / "earlier.json"
-    earlier.write_bytes(DOCUMENT.dump_json(full(calibration=calibration(journeys={"PortalHealth": 1.0}))))
-    api = FakeApi()
-    api.usage = [used(f"portal-frontend-{index}", "50m") for index in range(3)]
-    with autoscaled(serve, locust, tmp_path, api, "--calibration", str(earlier), file=CLIMB) as run:
+    api, earlier = measured_before(tmp_path)
+    with autoscaled(serve, locust, tmp_path, api, "--calibration", earlier, file=CLIMB) as run:
         run.wait_for("Step to 3 replicas: 0 arrivals/s")
         time.sleep(4)
         run.process.send_signal(signal.SIGTERM)
