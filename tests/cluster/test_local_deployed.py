@@ -164,7 +164,9 @@ class Helm:
         assert done.returncode == 0, f"helm {verb} {release['name']}: {done.stderr}"
 
 
+@pytest.mark.realtime
 def test_helm_installs_changes_rolls_back_and_removes_it(site: Site) -> None:
+    """Helm waits two minutes for each step. On a busy machine the end of a kind was once not seen by then."""
     before = site.local()
     image = before.values("portal")["frontend"]["image"]
     for body in provider_objects(before):
