@@ -23,12 +23,10 @@ class NoLocust(MetaPathFinder):
 sys.meta_path.insert(0, NoLocust())
 bindings.install()
 
-from cdktf import App  # noqa: E402  (bindings come before cdktf)
-
-from portal.app import stacks  # noqa: E402
+# Bindings come before cdktf, which these import.
 from portal.spec.loader import Environments, load_environments  # noqa: E402
 from portal.spec.versions import Versions, load_versions  # noqa: E402
-from tests.synthesized import SynthesizedStack  # noqa: E402
+from tests.synthesized import SynthesizedStack, synthesized  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,15 +46,10 @@ def versions() -> Versions:
 @pytest.fixture(scope="session")
 def stack(environments: Environments, versions: Versions, tmp_path_factory: pytest.TempPathFactory) -> StackOf:
     """`stack("prod-aws")`: that stack as committed data make it."""
-    makers = stacks(environments, versions)
 
     @cache
     def synthesize(name: str) -> SynthesizedStack:
-        outdir = tmp_path_factory.mktemp(name)
-        app = App(outdir=str(outdir))
-        makers[name](app)
-        app.synth()
-        return SynthesizedStack(outdir / "stacks" / name / "cdk.tf.json")
+        return synthesized(name, environments, versions, tmp_path_factory.mktemp(name))
 
     return synthesize
 

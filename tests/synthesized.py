@@ -8,7 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cdktf import App
+
+from portal.app import stacks
 from portal.helm_values import decoded
+from portal.spec.environment import Environment
+from portal.spec.loader import Environments
+from portal.spec.versions import Versions
 
 REFERENCE = re.compile(r"(?<![\w.\"-])((?:data\.)?[a-z][a-z0-9_]*_[a-z0-9_]+\.[A-Za-z_][\w-]*)")
 """An address inside `${...}`: type and name, `data.` before a data source."""
@@ -124,3 +130,16 @@ def references(value: Any) -> set[str]:
 def helm_values(documents: Sequence[str]) -> dict[str, Any]:
     """Reads what `encode_values` wrote, without Terraform: a reference stands as `<address.attribute>`."""
     return decoded(documents, known=lambda expression: f"<{expression}>")
+
+
+def synthesized(name: str, environments: Environments, versions: Versions, outdir: Path) -> SynthesizedStack:
+    """That stack as these data make it."""
+    app = App(outdir=str(outdir))
+    stacks(environments, versions)[name](app)
+    app.synth()
+    return SynthesizedStack(outdir / "stacks" / name / "cdk.tf.json")
+
+
+def with_tier(environments: Environments, environment: Environment) -> Environments:
+    """The data with this in place of the environment of its tier."""
+    return environments.model_copy(update={"tiers": {**environments.tiers, environment.tier: environment}})

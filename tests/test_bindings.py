@@ -31,6 +31,17 @@ def python(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def node(preload: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Runs Node with one of the preloads and nothing else set up."""
+    return subprocess.run(
+        ["node", "--require", str(PORTAL / preload), *arguments],
+        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+
 def test_one_resource_loads_one_module() -> None:
     done = python(
         "from portal import bindings; bindings.install()\n"
@@ -117,13 +128,7 @@ def test_a_deferred_module_answers_like_the_real_one(tmp_path: Path) -> None:
         const thing = index.thing;
         console.log("Thing" in thing, Object.keys(thing).join(), thing.n, new thing.Thing().constructor.name);
     """
-    done = subprocess.run(
-        ["node", "--require", str(PORTAL / "lazy_assemblies.cjs"), "-e", script],
-        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = node("lazy_assemblies.cjs", "-e", script)
     assert done.stdout.split("\n")[:3] == ["required", "loaded", "true Thing,n 1 Thing"]
 
 
@@ -137,13 +142,7 @@ def test_type_definitions_are_read_by_the_slice_and_other_files_as_ever(tmp_path
         console.log(Buffer.isBuffer(sliced), JSON.stringify([sliced.toString("utf8", 4, 7), sliced.toString("utf8")]));
         console.log(Buffer.isBuffer(readFileSync({str(plain)!r})), readFileSync({str(definitions)!r}, "utf8").length);
     """
-    done = subprocess.run(
-        ["node", "--require", str(PORTAL / "lazy_assemblies.cjs"), "-e", script],
-        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = node("lazy_assemblies.cjs", "-e", script)
     assert done.stdout.splitlines() == ['false ["two","one\\ntwo\\nthree\\n"]', "true 14"]
 
 
@@ -200,13 +199,7 @@ def test_a_kernel_that_listens_otherwise_is_left_to_its_starter(tmp_path: Path, 
     for name, source in files.items():
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(source)
-    done = subprocess.run(
-        ["node", "--require", str(PORTAL / "one_process.cjs"), str(tmp_path / "bin" / "jsii-runtime.js")],
-        env={k: v for k, v in os.environ.items() if k != "NODE_OPTIONS"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = node("one_process.cjs", str(tmp_path / "bin" / "jsii-runtime.js"))
     printed = base64.b64decode(json.loads(done.stderr)["stderr"]).decode() if ran != "starter" else done.stderr
     assert printed.strip() == ran
 

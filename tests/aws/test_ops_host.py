@@ -3,16 +3,14 @@
 from pathlib import Path
 
 import pytest
-from cdktf import App
 
 from portal.preflight.prerequisites import of_environment
 from portal.preflight.stack import AwsStack
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
-from portal.stacks.aws import AwsEnvironment
 from tests.aws.policies import document, statements
 from tests.conftest import StackOf
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import SynthesizedStack, synthesized, with_tier
 
 
 @pytest.fixture
@@ -83,10 +81,7 @@ def test_an_api_that_lists_nobody_has_no_public_address(
     cluster = prod.clouds.aws.cluster.model_copy(update={"api_allowed_cidrs": ()})
     clouds = prod.clouds.model_copy(update={"aws": prod.clouds.aws.model_copy(update={"cluster": cluster})})
     environment = prod.model_copy(update={"clouds": clouds})
-    app = App(outdir=str(tmp_path))
-    AwsEnvironment(app, "prod-aws", environment=environment, versions=versions)
-    app.synth()
-    private = SynthesizedStack(tmp_path / "stacks" / "prod-aws" / "cdk.tf.json")
+    private = synthesized("prod-aws", with_tier(environments, environment), versions, tmp_path)
     config = private.one("aws_eks_cluster")["vpc_config"]
     assert (config["endpoint_private_access"], config["endpoint_public_access"]) == (True, False)
     assert "public_access_cidrs" not in config

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from cdktf import App
 
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
-from portal.stacks.azure import AzureEnvironment
 from tests.conftest import StackOf
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import synthesized, with_tier
 
 
 def test_each_key_has_a_vault_of_its_own(stack: StackOf) -> None:
@@ -86,11 +84,8 @@ def test_lifting_protection_frees_everything_and_changes_no_vault(
     stack: StackOf, environments: Environments, versions: Versions, tmp_path: Path
 ) -> None:
     protected = stack("prod-azure")
-    app = App(outdir=str(tmp_path))
     unprotected = environments.tiers["prod"].model_copy(update={"protected": False})
-    AzureEnvironment(app, "prod-azure", environment=unprotected, versions=versions)
-    app.synth()
-    lifted = SynthesizedStack(tmp_path / "stacks" / "prod-azure" / "cdk.tf.json")
+    lifted = synthesized("prod-azure", with_tier(environments, unprotected), versions, tmp_path)
 
     stays = {address for address, r in protected.resources.items() if (r.get("lifecycle") or {}).get("prevent_destroy")}
     assert {"azurerm_key_vault", "azurerm_key_vault_key", "azurerm_kubernetes_cluster"} <= {

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from cdktf import App
 
-from portal.app import stacks
 from portal.review.providers import install
 from portal.review.terraform import Terraform
 from portal.spec.environment import LocalEnvironment
@@ -30,7 +28,7 @@ from tests.cluster.stack_objects import provider_objects
 from tests.conftest import ROOT
 from tests.kubernetes.rendered import placed
 from tests.kubernetes.test_order import KINDS_FROM
-from tests.synthesized import Resource, SynthesizedStack
+from tests.synthesized import Resource, SynthesizedStack, synthesized
 from tools.cluster.controlplane import ControlPlane
 
 pytestmark = pytest.mark.slow
@@ -56,10 +54,8 @@ class Site:
         data = self.environments.local.model_dump(by_alias=True)
         data["cluster"] |= {"kubeconfig": str(self.cluster.kubeconfig), "context": "portal-cluster"}
         local = LocalEnvironment.model_validate(changed(data, *change) if change else data)
-        app = App(outdir=str(self.folder / "cdktf.out"))
-        stacks(self.environments.model_copy(update={"local": local}), self.versions)["local"](app)
-        app.synth()
-        return SynthesizedStack(self.folder / "cdktf.out/stacks/local/cdk.tf.json")
+        environments = self.environments.model_copy(update={"local": local})
+        return synthesized("local", environments, self.versions, self.folder / "cdktf.out")
 
     def environment(self) -> dict[str, str]:
         """For programs that work on it: what Helm keeps goes with the test."""

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cdktf import App
 
-from portal.app import stacks
 from portal.spec.environment import Environment
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
 from tests.charts.rendering import changed
 from tests.conftest import StackOf
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import SynthesizedStack, synthesized, with_tier
 
 OTHER_DIGEST = "sha256:" + 64 * "a"
 
@@ -83,11 +81,8 @@ def prod_gcp_with(environments: Environments, versions: Versions, tmp_path: Path
 
     def synthesize(path: str, value: Any) -> SynthesizedStack:
         data = changed(environments.tiers["prod"].model_dump(by_alias=True), path, value)
-        tiers = {**environments.tiers, "prod": Environment.model_validate(data)}
-        app = App(outdir=str(tmp_path))
-        stacks(environments.model_copy(update={"tiers": tiers}), versions)["prod-gcp"](app)
-        app.synth()
-        return SynthesizedStack(tmp_path / "stacks" / "prod-gcp" / "cdk.tf.json")
+        prod = Environment.model_validate(data)
+        return synthesized("prod-gcp", with_tier(environments, prod), versions, tmp_path)
 
     return synthesize
 

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cdktf import App
 
-from portal.app import stacks
 from portal.kubernetes.loadtest import values
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
@@ -15,17 +13,13 @@ from tests.charts.rendering import render
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import namespaces, placed
 from tests.kubernetes.test_release import EVERY_STACK
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import SynthesizedStack, synthesized, with_tier
 
 
 def staging_with(test: LoadTest, environments: Environments, versions: Versions, outdir: Path) -> SynthesizedStack:
     """staging-aws with that load test."""
     staging = environments.tiers["staging"].model_copy(update={"load_test": test})
-    app = App(outdir=str(outdir))
-    tiers = {**environments.tiers, "staging": staging}
-    stacks(environments.model_copy(update={"tiers": tiers}), versions)["staging-aws"](app)
-    app.synth()
-    return SynthesizedStack(outdir / "stacks" / "staging-aws" / "cdk.tf.json")
+    return synthesized("staging-aws", with_tier(environments, staging), versions, outdir)
 
 
 @pytest.fixture(scope="module")

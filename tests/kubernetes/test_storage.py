@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import pytest
-from cdktf import App
 
-from portal.app import stacks
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
 from tests.conftest import StackOf
 from tests.kubernetes.test_release import EVERY_STACK
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import synthesized
 
 CLOUD_STACKS = tuple(name for name in EVERY_STACK if name != "local")
 
@@ -56,9 +54,6 @@ def test_a_class_that_the_local_data_name_is_used(
 ) -> None:
     cluster = environments.local.cluster.model_copy(update={"storage_class": "standard"})
     local = environments.local.model_copy(update={"cluster": cluster})
-    app = App(outdir=str(tmp_path))
-    stacks(environments.model_copy(update={"local": local}), versions)["local"](app)
-    app.synth()
-    synthesized = SynthesizedStack(tmp_path / "stacks" / "local" / "cdk.tf.json")
-    assert synthesized.values("postgres-cluster")["storage"]["class"] == "standard"
-    assert synthesized.all("kubernetes_storage_class_v1") == []
+    made = synthesized("local", environments.model_copy(update={"local": local}), versions, tmp_path)
+    assert made.values("postgres-cluster")["storage"]["class"] == "standard"
+    assert made.all("kubernetes_storage_class_v1") == []
