@@ -27,6 +27,10 @@ export PIPENV_VERBOSITY := -1
 export CHECKPOINT_DISABLE := 1
 # jsii greets every start on Node 20 with a banner about its end of life.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+# Of the 16,700 modules that are installed some hundreds are used: Python compiles those, at their first use, instead of
+# pip all, which is most of its time. For this option of pip's, 0 means: do not compile.
+export PIP_NO_COMPILE := 0
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_READY := .venv/.ready
 NODE_READY := node_modules/.ready
@@ -167,7 +171,7 @@ $(PIPENV):
 	@.tools/pipenv/bin/pip install --quiet --disable-pip-version-check pipenv==$(PIPENV_VERSION)
 
 $(PYTHON_READY): Pipfile.lock | $(PIPENV)
-	@echo "Installing Python packages into .venv/ (a minute or two) ..."
+	@echo "Installing Python packages into .venv/ (a minute) ..."
 	@$(PIPENV) --python $$($(PYTHON) -c 'import sys; print(sys.executable)') sync --dev > .tools/pipenv.log 2>&1 || { tail -n 20 .tools/pipenv.log >&2; exit 2; }
 	@touch $@
 
