@@ -44,7 +44,12 @@ def test_a_run_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
     assert read(file) == RUN
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b'{"version": 99}')])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b'{"version": 99}')],
+    # Named: what is packed holds the time, and tests that run in two processes must be called the same in both.
+    ids=["nothing", "plain", "packed", "another version"],
+)
 def test_a_file_that_is_no_run_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "other.gz"
     file.write_bytes(content)
