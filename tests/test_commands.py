@@ -15,6 +15,7 @@ from portal.errors import PortalError
 from portal.prerequisites import check_node
 from portal.synthesis import chosen_stacks, stack_names
 from tests.conftest import ROOT, StackOf
+from tests.kubernetes.test_release import ALL_STACKS
 
 CLI_ERRORS = """cdktf encountered an error while synthesizing
 
@@ -62,6 +63,25 @@ def test_a_stack_is_shown_by_construct(
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     (database,) = [line for line in lines if "platform/database" in line]
     assert {"1", "helm_release"} <= set(database)
+
+
+def test_all_stacks_side_by_side_fit_a_terminal(
+    stack: StackOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ALL_STACKS:
+        (tmp_path / name).symlink_to(stack(name).file.parent)
+    monkeypatch.setattr(synth, "_synthesize", lambda: None)
+    monkeypatch.setattr(synth, "OUTPUT", tmp_path)
+    monkeypatch.setattr(synth, "ROOT", tmp_path)
+    monkeypatch.setattr(synth, "chosen_stacks", lambda names: sorted(ALL_STACKS))
+    monkeypatch.setattr(synth, "read_stack", lambda name: synthesis.read_stack(name, tmp_path))
+    monkeypatch.setattr(synth, "console", lambda: terminal.console(pipe_columns=128))
+    assert cli.main(["synth"]) == 0
+    printed = capsys.readouterr().out
+    assert "…" not in printed
+    rows = {cells[0]: cells[1:] for line in printed.splitlines() if (cells := line.split())}
+    assert rows["all"] == [str(len(stack(name).resources)) for name in sorted(ALL_STACKS)]
+    assert rows["ops-host"].count("-") == len(ALL_STACKS) - 1
 
 
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -57,22 +58,20 @@ def _message_of_app(cli_errors: str) -> str:
 
 
 def _stack_table(names: list[str]) -> Table:
+    """A row for each layer, of which there are thirty: as columns they would fit no terminal."""
     documents = {name: read_stack(name) for name in names}
     counts = {name: Counter(r.layer for r in resources(document)) for name, document in documents.items()}
-    layers = sorted({layer for count in counts.values() for layer in count})
-    table = Table(title="Resources by layer")
-    table.add_column("stack")
-    for heading in (*layers, "all", "helm releases", "JSON KiB"):
-        table.add_column(heading, justify="right")
-    for name, document in documents.items():
-        size = (OUTPUT / name / "cdk.tf.json").stat().st_size
-        table.add_row(
-            name,
-            *(str(counts[name][layer] or "-") for layer in layers),
-            str(counts[name].total()),
-            str(len(document["resource"].get("helm_release", {}))),
-            f"{size / 1024:.0f}",
-        )
+    table = Table(title="Resources by layer", box=SIMPLE_HEAD)
+    table.add_column("layer", no_wrap=True)
+    for name in names:
+        table.add_column(name.replace("-", "\n"), justify="right", overflow="fold")
+    for layer in sorted({layer for count in counts.values() for layer in count}):
+        table.add_row(layer, *(str(counts[name][layer] or "-") for name in names))
+    table.add_section()
+    table.add_row("all", *(str(counts[name].total()) for name in names))
+    table.add_row("helm releases", *(str(len(documents[name]["resource"].get("helm_release", {}))) for name in names))
+    sizes = ((OUTPUT / name / "cdk.tf.json").stat().st_size for name in names)
+    table.add_row("JSON KiB", *(f"{size / 1024:.0f}" for size in sizes))
     return table
 
 
