@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from loadtest.autoscaling import session
 from loadtest.autoscaling.calibrate import Calibrated
+from loadtest.autoscaling.feasible import Feasibility
 from loadtest.breakpoint import steady
 from loadtest.compare import NotComparable, planned_otherwise, read
 from loadtest.credentials import Credential, outlived
@@ -307,23 +308,20 @@ class Options:
 
     def preflight(self, host: str, plan: Plan, *, generators: int) -> tuple[list[str], tuple[Credential, ...]]:
         """Why the run must not start, and what it is let in by. What may go wrong, or is not known, is logged."""
-        token = os.environ.get(TOKEN_VARIABLE, "")
-        credentials = of_token(token)
+        token, file = os.environ.get(TOKEN_VARIABLE, ""), self.parsed.autoscaling
+        cluster = of_autoscaler(Path(file)) if file else Feasibility(refusals=(), notes=())
+        credentials = (*of_token(token), *cluster.credentials)
         problems = preflight(
             host,
             plan=plan,
             generators=generators,
             token=token,
+            credentials=credentials,
             health_path=self.parsed.health_path,
             production=self.parsed.production_host,
             allowed=self.parsed.yes_load_production,
         )
-        if self.parsed.autoscaling:
-            cluster = of_autoscaler(Path(self.parsed.autoscaling))
-            credentials += cluster.credentials
-            seconds, now = planned_seconds(plan), time.time()
-            problems += [*cluster.refusals, *outlived(cluster.credentials, seconds=seconds, now=now)]
-            notes = outlived(cluster.credentials, seconds=seconds, now=now, replaceable=True)
-            for note in (*cluster.notes, *notes):
-                log.warning("Preflight: %s", note)
-        return problems, credentials
+        ends_early = outlived(credentials, seconds=planned_seconds(plan), now=time.time(), replaceable=True)
+        for note in (*cluster.notes, *ends_early):
+            log.warning("Preflight: %s", note)
+        return [*problems, *cluster.refusals], credentials

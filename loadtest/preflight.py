@@ -42,14 +42,16 @@ def preflight(
     generators: int,
     health_path: str,
     token: str,
+    credentials: Sequence[Credential],
     production: Sequence[str],
     allowed: bool,
 ) -> list[str]:
     """Why the run must not start, all reasons at once; nothing if it may.
 
-    `generators` are the processes that send; of a production host that may not be loaded nothing is asked.
+    `generators` are the processes that send, `credentials` what the run is let in by, at the target and elsewhere; of a
+    production host that may not be loaded nothing is asked.
     """
-    ends_early = outlived(of_token(token), seconds=planned_seconds(plan), now=time.time())
+    ends_early = outlived(credentials, seconds=planned_seconds(plan), now=time.time())
     problems = [*_too_fast(plan, generators), *ends_early]
     name = urlsplit(host).hostname
     if name is None:

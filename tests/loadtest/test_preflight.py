@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from loadtest.credentials import expires_at
-from loadtest.preflight import preflight
+from loadtest.preflight import of_token, preflight
 from loadtest.shapes.profiles import named
 from tests.loadtest.conftest import Run, Target
 
@@ -47,6 +47,7 @@ def asked(host: str, *, token: str = "", rate: float = 20, generators: int = 1, 
         generators=generators,
         health_path=path,
         token=token,
+        credentials=of_token(token),
         production=["portal.example.com"],
         allowed=False,
     )
