@@ -1,7 +1,8 @@
 """The graph of the AWS stacks: everything is used, nothing is open, and one run deploys or destroys."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
 
 import pytest
 
@@ -48,8 +49,13 @@ def test_each_is_used_and_not_only_spoken_of(stack: StackOf, name: str, type: st
 def test_nothing_accepts_from_everywhere(stack: StackOf, name: str) -> None:
     """Not even the load balancer: it is inside the network, and CloudFront leads to it."""
     synthesized = stack(name)
+    networks = [*synthesized.all("aws_vpc"), *synthesized.all("aws_vpc_ipv4_cidr_block_association")]
+    ranges = [IPv4Network(network["cidr_block"]) for network in networks]
     for rule in synthesized.all("aws_vpc_security_group_ingress_rule"):
-        assert rule.get("cidr_ipv4") != "0.0.0.0/0", rule.address
+        if within := rule.get("cidr_ipv4"):
+            assert any(IPv4Network(within).subnet_of(range) for range in ranges), rule.address
+        if servers := rule.get("prefix_list_id"):
+            assert servers.startswith("${data.aws_ec2_managed_prefix_list."), rule.address
         assert rule.get("cidr_ipv6") is None, rule.address
     for group in synthesized.all("aws_security_group"):
         assert group.get("ingress") is None, group.address
@@ -72,6 +78,32 @@ def test_no_plan_needs_what_only_an_apply_knows(stack: StackOf, name: str) -> No
         assert of_this_stack == set(), f"{source.address} would be read only once {of_this_stack} are there"
 
 
+@each_stack
+def test_rights_are_given_where_these_rules_look(stack: StackOf, name: str) -> None:
+    for role in stack(name).all("aws_iam_role"):
+        assert not {"inline_policy", "managed_policy_arns"} & role.body.keys(), role.address
+
+
+def anyone(principal: object) -> bool:
+    named = principal.values() if isinstance(principal, dict) else [principal]
+    return any("*" in (each if isinstance(each, list) else [each]) for each in named)
+
+
+@each_stack
+def test_no_policy_lets_everyone_in(stack: StackOf, name: str) -> None:
+    """Where it speaks of anyone, a condition says which; an endpoint's lets through, and grants nothing."""
+    seen = 0
+    for resource in stack(name).resources.values():
+        for argument, value in resource.body.items():
+            if resource.type == "aws_vpc_endpoint" or "jsonencode({" not in str(value) or '"Statement"' not in value:
+                continue
+            for statement in statements(value):
+                seen += 1
+                open = statement["Effect"] == "Allow" and anyone(statement.get("Principal"))
+                assert not open or statement.get("Condition"), f"{resource.address}: {argument}"
+    assert seen > 10
+
+
 def granting(stack: SynthesizedStack) -> Iterator[tuple[Resource, dict[str, object]]]:
     """Every statement that allows something to an identity of ours; a key's own policy speaks of that key alone."""
     for resource in stack.resources.values():
@@ -82,20 +114,55 @@ def granting(stack: SynthesizedStack) -> Iterator[tuple[Resource, dict[str, obje
 
 
 WIDE = {
-    # Address, as a pattern -> why its statements may name all resources or all actions of a service.
-    r"aws_iam_role_policy\.(node-autoscaler|target-controller)_role_rights": "calls that only read know no resources",
+    # Address, as a pattern -> why its statements may name no resource, or all actions of a service.
+    r"aws_iam_role_policy\.(node-autoscaler|target-controller)_role_rights": "calls that only read know no resources; "
+    "groups that are not made yet are known by their tag, which is a condition",
+    r"aws_iam_role_policy\.secret-reader_role_rights": "any key, through Secrets Manager alone: a condition",
     r"aws_vpc_endpoint\.endpoints_": "lets through, and grants nothing; whose account it is, is its condition",
     r"aws_iam_role_policy\.accounts_\d+_images_rights": "ecr:GetAuthorizationToken knows no resources",
     r"aws_iam_policy\.accounts_\w+_boundary": "an upper bound, and grants nothing",
 }
 
 
-def is_wide(statement: dict[str, object]) -> bool:
+def names_nothing(resource: str) -> bool:
+    """Everything, or everything of a kind: what an ARN says behind the account is a wildcard, or a kind and one."""
+    if resource == "*":
+        return True
+    parts = resource.split(":", 5)
+    if parts[0] != "arn" or len(parts) < 6:
+        return False
+    # In S3 what comes before the slash is the bucket's name.
+    return bool(re.match(r"\*" if parts[2] == "s3" else r"([\w-]+[:/])?\*", parts[5]))
+
+
+def is_wide(statement: Mapping[str, object]) -> bool:
     def listed(field: str) -> list[str]:
         value = statement.get(field, [])
         return value if isinstance(value, list) else [str(value)]
 
-    return "*" in listed("Resource") or any(re.fullmatch(r"\*|[\w-]+:\*", action) for action in listed("Action"))
+    return (
+        any(names_nothing(resource) for resource in listed("Resource"))
+        or any(re.fullmatch(r"\*|[\w-]+:\*", action) for action in listed("Action"))
+        or bool({"NotAction", "NotResource"} & statement.keys())
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Resource", "*"),
+        ("Resource", ["arn:aws:s3:::mine", "arn:aws:s3:::*"]),
+        ("Resource", "arn:aws:secretsmanager:*:111111111111:secret:*"),
+        ("Resource", "arn:aws:iam::111111111111:role/*"),
+        ("Action", ["s3:GetObject", "kms:*"]),
+        ("NotAction", "iam:*"),
+        ("NotResource", "arn:aws:s3:::mine"),
+    ],
+)
+def test_what_is_wide_is_seen(field: str, value: object) -> None:
+    narrow = {"Action": "s3:GetObject", "Resource": ["arn:aws:s3:::mine/*", "${aws_s3_bucket.mine.arn}/*"]}
+    assert not is_wide(narrow)
+    assert is_wide({**narrow, field: value})
 
 
 @each_stack
