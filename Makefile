@@ -153,6 +153,11 @@ cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and s
 test-cluster: setup ## Try everything on a real control plane: our own, or the cluster that KUBECONFIG names
 	@$(VENV)/python -m pytest tests/cluster -m "not nightly"
 
+.PHONY: test-loadtest
+test-loadtest: setup $(TARGET_READY) ## Run all tests of the load test: 8 minutes at most
+	@$(SIDE_BY_SIDE) tests/loadtest -m "not realtime and not nightly"
+	@$(BY_THE_CLOCK) -n 2 tests/loadtest
+
 .PHONY: target
 target: setup $(TARGET_READY) ## Run a real Backstage on loopback until Ctrl-C, for load tests without a cluster
 	@exec $(VENV)/python -m loadtest.target

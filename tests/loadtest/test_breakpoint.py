@@ -60,6 +60,7 @@ def ran(capacity_rps: float, plan: Plan, *, until: float = 1e9, started_share: f
 
 @pytest.mark.slow
 @pytest.mark.realtime
+@pytest.mark.xdist_group("breakpoint")
 def test_the_capacity_of_a_target_is_found(tmp_path: Path) -> None:
     """By one process, and by two that share the work: at the same time, since each is idle for most of it."""
     slo = tmp_path / "slo.yaml"
