@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import locust
@@ -73,6 +74,7 @@ class Conductor:
         self._gathered = self._finishing = False
         self.running = False
         self.verdict: Verdict | None = None
+        self.directory: Path | None = None
         self.live: Live | None = None
         """What is known of the run that goes on, or of the last one."""
 
@@ -336,8 +338,8 @@ class Conductor:
         if (baseline := self._options.baseline) and run.ended == "completed":
             comparison, worse = against(baseline, document(run, verdict))
             verdict = verdict.and_also(*worse)
-        directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
-        self.verdict = write_all(run, verdict, directory, comparison=comparison)
+        self.directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
+        self.verdict = write_all(run, verdict, self.directory, comparison=comparison)
         self.live = self.live or self._new_live(run.plan)
         self.live.end(self.verdict, at_seconds=run.duration_seconds)
 

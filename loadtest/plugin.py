@@ -134,7 +134,8 @@ def _usage(environment: Environment, options: Options) -> None:
 def _last_word(conductor: Conductor) -> None:
     """Once more: Locust's own tables have pushed it off the screen."""
     if verdict := conductor.verdict:
-        print(f"\nVerdict: {verdict.result.value}: {verdict.sentence()}", file=sys.stderr, flush=True)
+        said = f"\nVerdict: {verdict.result.value}: {verdict.sentence()}\nReport: {conductor.directory}"
+        print(said, file=sys.stderr, flush=True)
 
 
 def _serve_metrics(environment: Environment, port: int) -> None:

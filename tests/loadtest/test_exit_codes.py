@@ -52,6 +52,10 @@ def test_0_when_every_limit_is_met(serve: Serve, locust: Locust) -> None:
     assert run.ended() == 0, run.output
     assert run.report["verdict"]["result"] == "passed"
     assert run.report["arrivals"]["dropped"] == 0
+    # Below Locust's tables, where whoever ran it looks.
+    verdict, report = run.output.rstrip().splitlines()[-2:]
+    assert verdict.startswith("Verdict: passed: ")
+    assert report == f"Report: {run.directory}"
 
 
 def test_1_when_the_target_is_slow_with_the_endpoint_named(serve: Serve, locust: Locust) -> None:
