@@ -90,6 +90,14 @@ def add_arguments(parser: Any) -> None:
         help="Where the report goes (default: a new directory under loadtest-reports/)",
     )
     group.add_argument(
+        "--keep-report-seconds",
+        type=_seconds,
+        default=0.0,
+        env_var="LOADTEST_KEEP_REPORT_SECONDS",
+        help="With --headless: stay after the verdict, where the report would go with the process, as in a pod, until "
+        "there is a file `taken` beside it, and so long at most (default: 0)",
+    )
+    group.add_argument(
         "--metrics-port",
         type=_port,
         env_var="LOADTEST_METRICS_PORT",
@@ -164,6 +172,12 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ArgumentTypeError(f"{text} is not a positive number of arrivals a second")
     return value
+
+
+def _seconds(text: str) -> float:
+    if not text.isdecimal():
+        raise ArgumentTypeError(f"{text} is not a number of seconds; 600 is ten minutes")
+    return float(text)
 
 
 def _port(text: str) -> int:

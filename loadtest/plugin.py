@@ -4,6 +4,8 @@ import logging
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from typing import Any, Final
 
 import gevent
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS: Final = 10.0
 """For requests in flight at the end; Locust's own default discards them, so a hung target would look well."""
+TAKEN: Final = "taken"
+"""A file beside the report: whoever waited for it has it."""
 
 
 @events.init_command_line_parser.add_listener
@@ -115,7 +119,7 @@ def _join_master(environment: Environment, runner: Any) -> None:
     environment.events.test_stopping.add_listener(lambda **_: conductor.gather())
     environment.events.test_stop.add_listener(lambda **_: conductor.finish())
     if options.headless:
-        environment.events.quit.add_listener(lambda **_: _last_word(conductor))
+        environment.events.quit.add_listener(lambda **_: _last_word(conductor, options.keep_report_seconds))
     if environment.web_ui:
         add_tabs(environment.web_ui, lambda: conductor.live, busy=lambda: conductor.busy)
     if options.metrics_port:
@@ -131,11 +135,22 @@ def _usage(environment: Environment, options: Options) -> None:
         sys.exit(2)
 
 
-def _last_word(conductor: Conductor) -> None:
-    """Once more: Locust's own tables have pushed it off the screen."""
-    if verdict := conductor.verdict:
-        said = f"\nVerdict: {verdict.result.value}: {verdict.sentence()}\nReport: {conductor.directory}"
-        print(said, file=sys.stderr, flush=True)
+def _last_word(conductor: Conductor, keep_seconds: float) -> None:
+    """Once more, as Locust's own tables have pushed it off the screen; then time to take the report away."""
+    verdict, directory = conductor.verdict, conductor.directory
+    if not verdict or not directory:
+        return
+    said = f"\nVerdict: {verdict.result.value}: {verdict.sentence()}\nReport: {directory}"
+    taken = directory / TAKEN
+    if keep_seconds:
+        # One of a run before.
+        taken.unlink(missing_ok=True)
+        said += f"\nIt is kept for {keep_seconds:.0f} s, or until there is a file {taken}"
+    print(said, file=sys.stderr, flush=True)
+    until = time.monotonic() + keep_seconds
+    with suppress(KeyboardInterrupt):
+        while time.monotonic() < until and not taken.exists():
+            gevent.sleep(0.5)
 
 
 def _serve_metrics(environment: Environment, port: int) -> None:

@@ -149,8 +149,18 @@ def test_a_deadline_that_comes_before_the_end_of_the_plan_is_refused() -> None:
     assert (
         job(render("loadtest", {**values, "deadlineSeconds": 1500}), "master")["spec"]["activeDeadlineSeconds"] == 1500
     )
-    with pytest.raises(Refused, match="deadlineSeconds = 1499 would end the run before its plan, which takes 1500 s"):
+    with pytest.raises(Refused, match=r"deadlineSeconds = 1499 would end the run before .*, which take 1500 s"):
         render("loadtest", {**values, "deadlineSeconds": 1499})
+
+
+def test_the_master_stays_until_its_report_is_taken_and_no_deadline_ends_that() -> None:
+    values = {**example("loadtest", "prod"), "keepReportSeconds": 3600}
+    kept = render("loadtest", values)
+    assert variables(kept, "master")["LOADTEST_KEEP_REPORT_SECONDS"] == "3600"
+    assert "LOADTEST_KEEP_REPORT_SECONDS" not in variables(kept, "worker")
+    assert job(kept, "master")["spec"]["activeDeadlineSeconds"] == 1500 + 3600 + 7200
+    with pytest.raises(Refused, match=r"deadlineSeconds = 5099 would end the run before .* keepReportSeconds"):
+        render("loadtest", {**values, "deadlineSeconds": 5099})
 
 
 @pytest.mark.parametrize(
@@ -200,7 +210,11 @@ def test_without_a_token_or_an_autoscaler_nothing_of_them_is_there() -> None:
     rendered = loadtest("dev")
     for kind in ("Role", "RoleBinding", "SecretStore", "ExternalSecret"):
         assert rendered.all(kind) == []
-    assert variables(rendered, "master").keys() == {"LOADTEST_REPORT_DIR", "LOADTEST_METRICS_PORT"}
+    assert variables(rendered, "master").keys() == {
+        "LOADTEST_REPORT_DIR",
+        "LOADTEST_METRICS_PORT",
+        "LOADTEST_KEEP_REPORT_SECONDS",
+    }
     assert job(rendered, "master")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 
 

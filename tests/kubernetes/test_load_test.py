@@ -30,6 +30,7 @@ def asked(environments: Environments, versions: Versions, tmp_path_factory: pyte
         resources=Resources(cpu="1", memory="1Gi"),
         arguments=("--arrivals", "constant"),
         steps=(LoadStep(replicas=4, rate_rps=40, hold_seconds=300),),
+        keep_report_seconds=3600,
     )
     return staging_with(test, environments, versions, tmp_path_factory.mktemp("load-test"))
 
@@ -55,6 +56,7 @@ def test_it_loads_the_portal_as_people_reach_it_watches_its_autoscaler_and_has_i
     asked: SynthesizedStack, environments: Environments
 ) -> None:
     values = asked.values("loadtest")
+    assert values["keepReportSeconds"] == 3600
     assert values["host"] == f"https://{environments.tiers['staging'].portal.domain}"
     scaler = values["autoscaler"]
     made = {(each.namespace, each.name) for each in placed(asked, "HorizontalPodAutoscaler")}

@@ -67,6 +67,7 @@ def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators
         "host": f"https://{layer.portal.domain}",
         "workers": test.workers,
         "arguments": list(test.arguments),
+        "keepReportSeconds": test.keep_report_seconds,
         "resources": test.resources.model_dump(),
         "token": token if PROGRAM in layer.portal.api_tokens else None,
         "autoscaler": {"namespace": ns.PORTAL, "hpa": FRONTEND, **followed} if (followed := _load(test)) else None,

@@ -230,6 +230,12 @@ class LoadTest(Spec):
         default=None, description="In place of steps; where both are null, the autoscaler is not watched."
     )
     arguments: Words = Field(default=(), description="Further arguments of Locust, such as --profile and its name.")
+    keep_report_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=86400,
+        description="How long it stays after its verdict, so that the report can be taken.",
+    )
 
 
 class Headroom(Spec):

@@ -11,7 +11,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ toJson .Values | sha256sum | trunc 8 }}
 {{- end }}
 
-{{/* Seconds that the plan is known to take: what a calibration works out comes on top.
+{{/* Seconds that the plan is known to take, and the report to be taken: what a calibration works out comes on top.
      Measuring takes 360, what an earlier run measured 15 to look. */}}
 {{- define "loadtest.knownSeconds" -}}
 {{- $seconds := 0 }}
@@ -24,7 +24,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $seconds = addf (ternary 360 15 (hasKey . "rate_rps")) (mulf $steps (.hold_seconds | default 0)) }}
 {{- end }}
 {{- end }}
-{{- ceil $seconds | int }}
+{{- add (ceil $seconds | int) .Values.keepReportSeconds }}
 {{- end }}
 
 {{/* Seconds until a run that hangs is ended; never before its plan is. */}}
@@ -32,7 +32,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $known := include "loadtest.knownSeconds" . | int }}
 {{- $deadline := .Values.deadlineSeconds | default (add $known 7200) | int }}
 {{- if lt $deadline $known }}
-{{- fail (printf "deadlineSeconds = %d would end the run before its plan, which takes %d s at least; raise it, or leave it out" $deadline $known) }}
+{{- fail (printf "deadlineSeconds = %d would end the run before its plan and keepReportSeconds, which take %d s at least; raise it, or leave it out" $deadline $known) }}
 {{- end }}
 {{- $deadline }}
 {{- end }}
@@ -88,6 +88,7 @@ spec:
             - {name: LOADTEST_REPORT_DIR, value: /reports}
             {{- if eq .role "master" }}
             - {name: LOADTEST_METRICS_PORT, value: "9646"}
+            - {name: LOADTEST_KEEP_REPORT_SECONDS, value: {{ .root.Values.keepReportSeconds | quote }}}
             {{- end }}
             {{- with .root.Values.autoscaler }}
             - {name: LOADTEST_AUTOSCALING, value: /etc/loadtest/autoscaling.yaml}
@@ -126,7 +127,7 @@ spec:
       volumes:
         - name: tmp
           emptyDir: {sizeLimit: 256Mi}
-        # The report is printed too: a Job's files go with its pod.
+        # The verdict is printed too: files go with the container, unless keepReportSeconds gives time to take them.
         - name: reports
           emptyDir: {sizeLimit: 1Gi}
         {{- with .root.Values.autoscaler }}
