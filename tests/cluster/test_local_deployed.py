@@ -161,6 +161,8 @@ class Helm:
 
 
 @pytest.mark.realtime
+# So that lines are as long as one another. A line of two tests would be given another one before it has begun.
+@pytest.mark.xdist_group("figures")
 def test_helm_installs_changes_rolls_back_and_removes_it(site: Site) -> None:
     """Helm waits two minutes for each step. On a busy machine the end of a kind was once not seen by then."""
     before = site.local()

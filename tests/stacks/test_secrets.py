@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import StackOf
 from tests.kubernetes.test_release import ALL_STACKS
-from tests.synthesized import SynthesizedStack
+from tests.synthesized import SynthesizedStack, helm_values
 
 SECRET = re.compile(
     r"-----BEGIN[ A-Z]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[opsu]_\w{36}\b|\beyJ[\w-]{20,}\.eyJ[\w-]+\."
@@ -62,9 +62,8 @@ def in_plain_text(value: Any, name: str = "") -> Iterator[str]:
 def bodies(stack: SynthesizedStack) -> Iterator[tuple[str, Any]]:
     """Address and arguments of each resource; the values of releases read, with `<...>` for a reference."""
     for address, resource in stack.resources.items():
-        yield address, {key: value for key, value in resource.body.items() if key != "values"}
-    for name, release in stack.releases.items():
-        yield release.address, stack.values(name)
+        is_release = resource.type == "helm_release"
+        yield address, {**resource.body, "values": helm_values(resource["values"])} if is_release else resource.body
 
 
 @pytest.mark.parametrize("name", ALL_STACKS)
