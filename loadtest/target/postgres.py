@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from tools.cluster.processes import Program
+from tools.cluster.scratch import ScratchFolder
 
 DATABASE: Final = "idp_portal"
 OWNER: Final = "portal_user"
@@ -41,7 +41,8 @@ def binaries() -> Path | None:
 def postgres(programs: Path, log: Path) -> Iterator[Path]:
     """The folder of the socket of a server that answers."""
     user = unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="portal-pg-"))
+    scratch = ScratchFolder("portal-pg-")
+    folder = scratch.path
     try:
         if user:
             shutil.chown(folder, user)
@@ -72,7 +73,7 @@ def postgres(programs: Path, log: Path) -> Iterator[Path]:
             # Immediate: it ends its children at once and writes nothing.
             server.stop(signal.SIGQUIT)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        scratch.remove()
 
 
 def wait_until_it_answers(programs: Path, folder: Path, server: Program) -> None:

@@ -6,9 +6,7 @@ The flags and what they are for: docs/adr/0006-control-plane-without-containers.
 import http.client
 import json
 import secrets
-import shutil
 import ssl
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +17,7 @@ from typing import Any, Final, Self
 
 from tools.cluster import certificates
 from tools.cluster.processes import Program, free_ports
+from tools.cluster.scratch import ScratchFolder
 
 ROOT: Final = Path(__file__).parents[2]
 PROGRAMS: Final = ROOT / ".tools" / "controlplane"
@@ -41,7 +40,8 @@ class ControlPlane:
 
     def __init__(self, *, nodes: int = 3, controller_manager: Mapping[str, str] | None = None) -> None:
         self._nodes, self._flags = nodes, dict(controller_manager or {})
-        self._folder = Path(tempfile.mkdtemp(prefix="portal-cluster-"))
+        self._scratch = ScratchFolder("portal-cluster-")
+        self._folder = self._scratch.path
         self._programs: dict[str, Program] = {}
         self._stopped = False
         self._ports = dict(zip(("etcd", "peer", "api", "controllers", "scheduler", "kwok"), free_ports(6), strict=True))
@@ -74,7 +74,7 @@ class ControlPlane:
         self._stopped = True
         for program in reversed(self._programs.values()):
             program.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.remove()
 
     def pids(self) -> dict[str, int]:
         return {name: program.pid for name, program in self._programs.items()}
