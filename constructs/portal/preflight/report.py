@@ -1,17 +1,18 @@
 """All that a preflight finds about one stack, for people and for machines."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from portal.errors import PortalError
 from portal.preflight.addresses import SubnetUse, subnet_uses
-from portal.preflight.blockers import address_blockers, cloud_blockers, layer_blockers, shared_blockers
+from portal.preflight.blockers import address_blockers, examples
 from portal.preflight.permissions import needed_actions
 from portal.preflight.prerequisites import Prerequisite, of_environment, of_shared
 from portal.preflight.quotas import Demand, demands
 from portal.preflight.stack import AwsStack
 from portal.spec.loader import Environments
+from portal.spec.types import Spec
 
 SHARED_STACKS = ("bootstrap-aws", "shared-aws")
 
@@ -47,24 +48,38 @@ def report(name: str, environments: Environments, *, read: Callable[[str], Mappi
     """
     tier, _, cloud = name.partition("-")
     if name == "local":
-        return _report(name, "local", layer_blockers(environments.local), aws=None)
+        return Report(stack=name, blockers=tuple(_in("local", examples(_plain(environments.local)))), aws=None)
     if name in SHARED_STACKS:
         stack = AwsStack(name, read(name))
         aws = _needs(stack, of_shared(stack, environments))
-        return _report(name, "shared", shared_blockers(environments.shared), aws=aws)
+        return Report(stack=name, blockers=tuple(_shared_blockers(environments)), aws=aws)
     if tier not in environments.tiers or cloud not in type(environments.tiers[tier].clouds).model_fields:
         raise PortalError(f"There is no stack {name}; `cdktf list` prints the names.")
     environment = environments.tiers[tier]
-    found = [*layer_blockers(environment), *cloud_blockers(environment, cloud)]
+    others = type(environment.clouds).model_fields.keys() - {cloud}
+    found = _in(tier, examples(_plain(environment, without={"clouds": others})))
     if cloud != "aws":
-        return _report(name, tier, found, aws=None)
+        return Report(stack=name, blockers=tuple(found), aws=None)
     stack = AwsStack(name, read(name))
     aws = _needs(stack, of_environment(stack, environment))
-    return _report(name, tier, [*found, *address_blockers(aws.subnets)], aws=aws)
+    return Report(stack=name, blockers=(*found, *_in(tier, address_blockers(aws.subnets))), aws=aws)
 
 
-def _report(name: str, file: str, blockers: Iterable[str], *, aws: AwsNeeds | None) -> Report:
-    return Report(stack=name, blockers=tuple(f"environments/{file}.yaml: {each}" for each in blockers), aws=aws)
+def _shared_blockers(environments: Environments) -> Iterator[str]:
+    """Of the shared file, and of what the shared stacks take from the environments' own: an account, a name."""
+    yield from _in("shared", examples(_plain(environments.shared)))
+    for tier, environment in environments.tiers.items():
+        yield from _in(tier, examples(environment.portal.domain, "portal.domain"))
+        yield from _in(tier, examples(environment.clouds.aws.account, "clouds.aws.account"))
+
+
+def _plain(data: Spec, without: Any = None) -> Any:
+    """As the file has it: lists, and networks as texts."""
+    return data.model_dump(mode="json", by_alias=True, exclude=without)
+
+
+def _in(file: str, blockers: Iterable[str]) -> Iterator[str]:
+    return (f"environments/{file}.yaml: {each}" for each in blockers)
 
 
 def _needs(stack: AwsStack, prerequisites: Iterable[Prerequisite]) -> AwsNeeds:
