@@ -11,10 +11,8 @@ from portal.preflight.fargate import fargate_pods
 from portal.preflight.machines import node_groups
 from portal.preflight.quotas import cache_nodes
 from portal.preflight.stack import AwsStack
+from portal.spec.rules.network import AWS_KEEPS
 from portal.synthesis import PlannedResource
-
-AWS_KEEPS = 5
-"""In every subnet. Source: VPC user guide, "Subnet CIDR blocks"."""
 
 CONTROL_PLANE_NEEDS = 6
 """In each subnet of a cluster. Source: EKS user guide, "Networking requirements for VPC and subnets"."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from portal.errors import PortalError
 from portal.preflight.stack import AwsStack
 from portal.spec.loader import load
+from portal.spec.rules.network import AWS_PODS_PER_NODE
 from portal.spec.types import Several, Spec
 from portal.synthesis import PlannedResource
 
@@ -36,7 +37,7 @@ class Machine:
 
         Source: EKS user guide, "Assign more IP addresses to Amazon EKS nodes with prefixes", considerations.
         """
-        return 110 if self.vcpus < 30 else 250
+        return AWS_PODS_PER_NODE if self.vcpus < 30 else 250
 
     def pod_addresses(self, *, prefixes: bool, apart: bool) -> int:
         """The most addresses that the VPC CNI takes for the pods of a full node, out of the subnet of the pods.
