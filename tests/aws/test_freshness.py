@@ -1,19 +1,22 @@
 """The verifier of backups, wired: it looks where backups are written, and somebody hears of it."""
 
+import json
+
 import pytest
 
 from portal.aws.freshness import may_look
-from tests.aws.policies import document
+from portal.functions.freshness import Backup
 from tests.conftest import StackOf
 from tests.synthesized import SynthesizedStack
 
 KEEPING = ("staging-aws", "prod-aws")
 
 
-def settings(stack: SynthesizedStack) -> list[dict[str, object]]:
+def looked_at(stack: SynthesizedStack) -> dict[str, Backup]:
+    """By name, as the function itself will read them."""
     function = stack.one("aws_lambda_function", "backups_verifier")
-    backups: list[dict[str, object]] = document(function["environment"]["variables"]["BACKUPS"])  # type: ignore[assignment]
-    return backups
+    backups = [Backup.read(each) for each in json.loads(function["environment"]["variables"]["BACKUPS"])]
+    return {backup.name: backup for backup in backups}
 
 
 def test_without_backups_nobody_looks(stack: StackOf) -> None:
@@ -24,16 +27,18 @@ def test_without_backups_nobody_looks(stack: StackOf) -> None:
 @pytest.mark.parametrize("name", KEEPING)
 def test_it_looks_where_the_charts_write(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    by_name = {backup["name"]: backup for backup in settings(synthesized)}
+    by_name = looked_at(synthesized)
     database = synthesized.values("postgres-cluster")["backup"]
     for backup, folder in (("base backup", "base"), ("write-ahead log", "wals")):
         found = by_name[backup]
-        assert f"s3://{found['place']}/{found['prefix']}" == f"{database['destination']}/{database['server']}/{folder}/"
+        assert f"s3://{found.place}/{found.prefix}" == f"{database['destination']}/{database['server']}/{folder}/"
     (location,) = synthesized.values("velero")["configuration"]["backupStorageLocation"]
     for schedule in synthesized.values("velero")["schedules"]:
         found = by_name[f"velero-{schedule}"]
-        assert (found["place"], found["prefix"]) == (location["bucket"], f"backups/velero-{schedule}-")
-    assert by_name["backstage-db"]["place"] == synthesized.one("aws_db_instance", "stores_backstage-db")["identifier"]
+        assert (found.place, found.prefix) == (location["bucket"], f"backups/velero-{schedule}-")
+    managed = by_name["backstage-db"]
+    assert managed.place == synthesized.one("aws_db_instance", "stores_backstage-db")["identifier"]
+    assert managed.prefix is None, "the service is asked, no bucket"
 
 
 @pytest.mark.parametrize("name", KEEPING)

@@ -1,10 +1,10 @@
 """The verifier of backups: a function that looks each quarter of an hour how old the newest ones are."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.scheduler_schedule import (
     SchedulerSchedule,
     SchedulerScheduleFlexibleTimeWindow,
@@ -50,7 +50,8 @@ class BackupVerifier(Construct):
             handler="portal.functions.aws_freshness.handler",
             settings={
                 "ENVIRONMENT": environment,
-                "BACKUPS": Fn.jsonencode([asdict(backup) for backup in backups]),
+                # Not `Fn.jsonencode`: it leaves out what is None.
+                "BACKUPS": json.dumps([asdict(backup) for backup in backups]),
             },
             statements=may_look([bucket.arn for bucket in buckets], databases),
             timeout_seconds=120,
