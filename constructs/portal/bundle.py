@@ -36,8 +36,12 @@ def bundle(
     layers: Iterable[KubernetesLayer],
     documents: Iterable[Mapping[str, Any]],
     registries: Registries,
+    helm: str,
 ) -> Iterator[Item]:
-    """Every item, each once. `documents`: the synthesized stacks, which say what providers they need."""
+    """Every item, each once. `documents`: the synthesized stacks, which say what providers they need.
+
+    `helm`: the program, which knows what images a chart runs.
+    """
     for name in versions.charts.releases:
         yield _chart(versions.charts, name, registries)
     for operand in versions.images.values():
@@ -45,7 +49,7 @@ def bundle(
     for image in sorted({image for layer in layers for image in _own_images(layer)}, key=lambda i: i.reference):
         yield _image(image.reference, registries, version="example" if image.example else "-")
     for name in versions.charts.releases:
-        for reference in chart_images(versions.charts, name):
+        for reference in chart_images(versions.charts, name, helm=helm):
             yield _image(reference, registries)
     needed = {
         name: want for document in documents for name, want in document["terraform"]["required_providers"].items()
@@ -56,18 +60,18 @@ def bundle(
         yield Item(kind="provider", name=name, version=want["version"], source=source, digest=digest)
 
 
-def chart_images(charts: Charts, name: str) -> list[str]:
+def chart_images(charts: Charts, name: str, *, helm: str) -> list[str]:
     """The images that a third-party chart runs at its defaults, by rendering it with the real helm.
 
-    One entry `unresolved` if helm is not there or the chart cannot be downloaded.
+    One entry `unresolved` if the chart cannot be downloaded.
     """
     repository = charts.repository_of(name)
     oci = repository.startswith("oci://")
     where = [f"{repository}/{name}"] if oci else [name, "--repo", repository]
-    command = ["helm", "template", name, *where, "--version", charts.releases[name].version]
+    command = [helm, "template", name, *where, "--version", charts.releases[name].version]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=RENDER_TIMEOUT_SECONDS, check=True)
-    except (OSError, subprocess.SubprocessError):
+    except subprocess.SubprocessError:
         return [f"(images of chart {name}):{UNRESOLVED}"]
     return sorted(set(IMAGE_LINE.findall(done.stdout)))
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from portal.bundle import Item, bundle
 from portal.commands.terminal import console
 from portal.registries import UNRESOLVED, Registries
+from portal.rendering import find_tool
 from portal.spec.loader import load_environments
 from portal.spec.versions import load_versions
 from portal.synthesis import ROOT, read_stack, stack_names
@@ -25,6 +26,7 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
+    helm = find_tool("helm")
     environments = load_environments(ROOT / "environments")
     with Console(stderr=True).status("asking registries"):
         items = list(
@@ -34,6 +36,7 @@ def run(options: Namespace) -> int:
                     layers=[*environments.tiers.values(), environments.local],
                     documents=[read_stack(name) for name in stack_names()],
                     registries=Registries(),
+                    helm=helm,
                 )
             )
         )
