@@ -67,8 +67,8 @@ def record_moves(stacks: Sequence[PortalStack], moves: Sequence[Move]) -> None:
     for index, move in enumerate(moves):
         if index not in used:
             raise PortalError(
-                f"portal/moves.yaml: the move from {move.origin} to {move.to} in {move.stacks} concerns no resource; "
-                "`to` must be the path of a construct that exists, or the `from` of a later move."
+                f"constructs/portal/moves.yaml: the move from {move.origin} to {move.to} in {move.stacks} concerns no "
+                "resource; `to` must be the path of a construct that exists, or the `from` of a later move."
             )
 
 

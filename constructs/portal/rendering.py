@@ -104,6 +104,7 @@ def example(expression: str) -> str:
     attribute = re.sub(r"\[[^\]]*\]", "", expression).rpartition(".")[2]
     if attribute not in KNOWN_AFTER_APPLY:
         raise PortalError(
-            f"Values refer to {expression}: give an example of `{attribute}` in KNOWN_AFTER_APPLY, portal/rendering.py."
+            f"Values refer to {expression}: give an example of `{attribute}` in KNOWN_AFTER_APPLY, "
+            "constructs/portal/rendering.py."
         )
     return KNOWN_AFTER_APPLY[attribute]
