@@ -10,9 +10,10 @@ import pytest
 
 from portal import __main__ as cli
 from portal import synthesis
-from portal.commands import accept, bench, schema, synth, terminal
+from portal.commands import accept, bench, diagrams, preflight, schema, synth, terminal
 from portal.errors import PortalError
 from portal.prerequisites import check_node
+from portal.spec.types import Spec
 from portal.synthesis import chosen_stacks, stack_names
 from tests.conftest import ROOT, StackOf
 from tests.kubernetes.test_release import ALL_STACKS
@@ -123,6 +124,50 @@ def test_a_measured_synthesis_that_fails_is_an_error(tmp_path: Path, monkeypatch
     monkeypatch.setenv("NODE_OPTIONS", "--of-the-shell")
     with pytest.raises(PortalError, match="options: none"):
         bench._measure([], tmp_path, eager=False)
+
+
+@pytest.mark.parametrize("runs", ["0", "-1", "two", ""])
+def test_a_number_of_runs_without_a_median_is_wrong_usage(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["bench", f"--runs={runs}"])
+    assert f"argument --runs: must be a whole number from 1 on, not {runs!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("written", [None, '{"resource": '], ids=["missing", "cut off"])
+@pytest.mark.parametrize("arguments", [["preflight", "prod-aws"], ["diagrams"]], ids=lambda arguments: arguments[0])
+def test_a_stack_that_was_not_written_whole_is_one_line(
+    arguments: list[str],
+    written: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "prod-aws" / "cdk.tf.json"
+    file.parent.mkdir()
+    if written:
+        file.write_text(written)
+    for module in (preflight, diagrams):
+        monkeypatch.setattr(module, "read_stack", lambda name: synthesis.read_stack(name, tmp_path))
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err == f"{file} is missing or cannot be read; run `make synth` first.\n"
+
+
+@pytest.mark.parametrize("name", ["synth", "schema", "diagrams"])
+def test_a_folder_that_cannot_be_written_is_one_line(
+    name: str, stack: StackOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.write_text("")
+    monkeypatch.setattr(synth, "OUTPUT", folder)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("Node was started"))
+    monkeypatch.setattr(schema, "SCHEMAS", {folder / "some.schema.json": Spec})
+    monkeypatch.setattr(diagrams, "PAGES", {folder / "prod-aws.md": "prod-aws"})
+    monkeypatch.setattr(diagrams, "read_stack", lambda name: stack(name).document)
+    assert cli.main([name]) == 2
+    printed = capsys.readouterr()
+    assert str(folder) in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
 
 
 def test_tables_in_a_pipe_do_not_wrap(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough. The descriptor is replaced, or Python complains when it closes it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A full disk, a folder that cannot be written: whoever reads this can mend it.
+        print(error, file=sys.stderr)
+        return PortalError.EXIT_CODE
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return 130

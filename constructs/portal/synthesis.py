@@ -49,8 +49,12 @@ def chosen_stacks(names: list[str], folder: Path = OUTPUT) -> list[str]:
 
 
 def read_stack(name: str, folder: Path = OUTPUT) -> dict[str, Any]:
-    """The `cdk.tf.json` of a stack."""
-    document: dict[str, Any] = json.loads((folder / name / "cdk.tf.json").read_text(encoding="utf-8"))
+    """The `cdk.tf.json` of a stack. Raises `PortalError` if the last synthesis did not write it, or not to its end."""
+    file = folder / name / "cdk.tf.json"
+    try:
+        document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise PortalError(f"{file} is missing or cannot be read; run `make synth` first.") from None
     return document
 
 

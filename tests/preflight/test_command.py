@@ -15,7 +15,7 @@ Out = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def synthesized(stack: StackOf, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_synthesized", lambda name: stack(name).document)
+    monkeypatch.setattr(command, "read_stack", lambda name: stack(name).document)
 
 
 def test_what_is_to_mend_stands_last_with_its_file(capsys: Out) -> None:

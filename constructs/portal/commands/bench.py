@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,15 @@ class Cost:
 
 
 def configure(parser: ArgumentParser) -> None:
-    parser.add_argument("--runs", type=int, default=3, help="runs of the fast bindings, of which the median counts (3)")
+    parser.add_argument("--runs", type=_runs, default=3, help="runs of the fast bindings: the median counts (3)")
     parser.add_argument("--skip-eager", action="store_true", help="leave out the eager bindings, which take minutes")
+
+
+def _runs(text: str) -> int:
+    """Raises what argparse makes a message of."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+    return int(text)
 
 
 def run(options: Namespace) -> int:

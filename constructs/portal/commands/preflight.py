@@ -15,7 +15,7 @@ from portal.preflight.prerequisites import Prerequisite
 from portal.preflight.quotas import Demand
 from portal.preflight.report import NOT_DERIVED, AwsNeeds, Report, as_json, report
 from portal.spec.loader import load_environments
-from portal.synthesis import ROOT, read_stack, stack_names
+from portal.synthesis import ROOT, read_stack
 
 NAME = "preflight"
 HELP = (
@@ -34,17 +34,12 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> int:
-    found = report(options.stack, load_environments(ROOT / "environments"), read=_synthesized)
+    found = report(options.stack, load_environments(ROOT / "environments"), read=read_stack)
     if options.json:
         print(json.dumps(as_json(found), indent=2))
     else:
         _print(found, console(pipe_columns=COLUMNS))
     return 1 if found.blockers else 0
-
-
-def _synthesized(name: str) -> dict[str, object]:
-    stack_names()  # Says what to do if nothing is synthesized.
-    return read_stack(name)
 
 
 def _print(found: Report, out: Console) -> None:

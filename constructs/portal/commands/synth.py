@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
+from tempfile import TemporaryFile
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -37,6 +38,9 @@ def run(options: Namespace) -> int:
 
 def _synthesize() -> None:
     """The real CLI, quietly. Raises `PortalError` with the app's own message if it fails."""
+    # Node's words for a folder that cannot be written are a traceback.
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    TemporaryFile(dir=OUTPUT).close()
     if bindings.first_run():
         print(bindings.FIRST_RUN_NOTICE, file=sys.stderr)
     with Console(stderr=True).status("cdktf synth"):
