@@ -45,7 +45,7 @@ def test_the_first_password_is_replaced_at_once(stack: StackOf, name: str) -> No
         rotation
     )
     first = synthesized.one("aws_secretsmanager_secret_version", f"{NAME}_password_first")
-    assert '"temporary" = true' in first["secret_string_wo"], "the rotation must not go on accepting it"
+    assert '"temporary": true' in first["secret_string_wo"], "the rotation must not go on accepting it"
 
 
 @pytest.mark.parametrize("name", MANAGED)

@@ -1,5 +1,7 @@
 """RDS: who manages the password, what survives what, and that production is copied elsewhere."""
 
+import json
+
 import pytest
 
 from portal.spec.loader import Environments
@@ -24,6 +26,18 @@ def test_the_database_outlives_a_zone_and_a_mistake(stack: StackOf, name: str) -
     assert database["skip_final_snapshot"] is False
     assert "${random_id." in database["final_snapshot_identifier"], "a fixed name collides at the second destroy"
     assert database["delete_automated_backups"] is False
+
+
+def test_logs_of_every_instance_have_their_group_before_the_instance_writes(stack: StackOf) -> None:
+    """RDS would make one by itself: kept for ever, without our key, and left behind by a destroy."""
+    prod = stack("prod-aws")
+    instances = prod.all("aws_db_instance")
+    assert len(instances) == 2
+    groups = {group["name"]: group.address for group in prod.all("aws_cloudwatch_log_group")}
+    for instance in instances:
+        for log in instance["enabled_cloudwatch_logs_exports"]:
+            group = groups[f"/aws/rds/instance/{instance['identifier']}/{log}"]
+            assert group in prod.comes_after(instance), group
 
 
 @pytest.mark.parametrize("name", MANAGED)
@@ -69,6 +83,7 @@ def test_production_has_a_reader_so_the_password_is_ours_and_nobody_sees_it(stac
     assert database.get("manage_master_user_password") is None
     assert database["password_wo"] == "${ephemeral.random_password.backstage-db.result}"
     (version,) = [v for v in prod.all("aws_secretsmanager_secret_version") if "administrator" in v.address]
+    assert json.loads(version["secret_string_wo"])["password"] == database["password_wo"], "one password"
     assert version["secret_string_wo_version"] == database["password_wo_version"], "or the two part"
     reader = prod.one("aws_db_instance", f"{NAME}_reader-1")
     assert database.address in prod.references(reader)
@@ -82,7 +97,6 @@ def test_the_rotation_reaches_one_database_and_one_secret(stack: StackOf) -> Non
     assert found == {f"aws_db_instance.{NAME}", f"aws_secretsmanager_secret.{NAME}_administrator"}
     rotation = prod.one("aws_secretsmanager_secret_rotation", f"{NAME}_administrator_rotation")
     assert f"aws_lambda_permission.{NAME}_administrator_rotation-allowed" in prod.references(rotation)
-    assert f"aws_db_instance.{NAME}" in prod.references(rotation), "there must be somebody who takes the password"
 
 
 def test_production_is_copied_into_another_region_under_a_key_of_it(stack: StackOf, environments: Environments) -> None:

@@ -17,7 +17,6 @@ from tests.synthesized import SynthesizedStack
 
 LEAVES = {
     # What acts on its neighbours by being there. Each entry says why nothing refers to it.
-    "aws_db_instance_automated_backups_replication": "copies backups",
     "aws_default_security_group": "empties a group that the VPC brings",
     "aws_cloudwatch_log_delivery": "writes the distribution's requests down",
     "aws_cloudwatch_metric_alarm": "rings by itself",
@@ -37,7 +36,6 @@ LEAVES = {
     "aws_s3_bucket_replication_configuration": "copies a bucket",
     "aws_scheduler_schedule": "calls a function",
     "aws_secretsmanager_secret_policy": "a setting of a secret",
-    "aws_secretsmanager_secret_rotation": "changes a secret",
     "aws_sns_topic_policy": "a setting of a topic",
     "azurerm_monitor_diagnostic_setting": "sends logs",
     "azurerm_subnet_network_security_group_association": "guards a subnet that holds no data yet",

@@ -55,6 +55,7 @@ class Cache(Construct):
         keys: Keys,
         cloud: Aws,
         size: ManagedCaches,
+        backed_up: bool,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -126,7 +127,7 @@ class Cache(Construct):
             transit_encryption_enabled=True,
             transit_encryption_mode="required",
             user_group_ids=[users.user_group_id],
-            snapshot_retention_limit=7 if protected else 0,
+            snapshot_retention_limit=7 if backed_up else 0,
             snapshot_window="00:30-01:30",
             maintenance_window="sun:03:30-sun:04:30",
             auto_minor_version_upgrade="true",

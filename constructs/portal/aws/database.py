@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.db_instance import DbInstance
 from cdktf_cdktf_provider_aws.db_instance_automated_backups_replication import DbInstanceAutomatedBackupsReplication
 from cdktf_cdktf_provider_aws.db_parameter_group import DbParameterGroup, DbParameterGroupParameter
@@ -48,6 +49,8 @@ class Database(Construct):
 
     With readers, or a copy of its backups in a second region, RDS cannot manage the administrator's password: it is
     then ours, write-only, and a function changes it (`rotated`). Applications log in by IAM, without any password.
+    `backed_up`: a destroy leaves a last snapshot and what was backed up before. `whole`: the instance, its readers and
+    the copy, each of which RDS makes only while nobody changes the instance.
 
     Source: guide, "AWS Architecture", RDS; RDS user guide, "Password management with Amazon RDS", limitations.
     """
@@ -66,6 +69,7 @@ class Database(Construct):
         cloud: Aws,
         size: ManagedDatabases,
         retention_days: int,
+        backed_up: bool,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -91,16 +95,20 @@ class Database(Construct):
             ],
             lifecycle={"create_before_destroy": True},
         )
-        logs = [
-            LogGroup(
-                self,
-                f"{log}-log",
-                name=f"/aws/rds/instance/{name}/{log}",
-                key=keys.logs,
-                retention_days=cloud.cluster.log_retention_days,
-            )
-            for log in LOGS
-        ]
+        readers = {f"reader-{number}": f"{name}-reader-{number}" for number in range(1, size.readers + 1)}
+        logs = {
+            instance: [
+                LogGroup(
+                    self,
+                    f"{prefix}{log}-log",
+                    name=f"/aws/rds/instance/{instance}/{log}",
+                    key=keys.logs,
+                    retention_days=cloud.cluster.log_retention_days,
+                ).resource
+                for log in LOGS
+            ]
+            for prefix, instance in {"": name, **{f"{id}-": reader for id, reader in readers.items()}}.items()
+        }
         watcher = ServiceRole(
             self,
             "watcher",
@@ -166,11 +174,12 @@ class Database(Construct):
             # Before the night's base backups inside the cluster, and never at the same time as maintenance.
             backup_window="00:30-01:30",
             maintenance_window="sun:03:30-sun:04:30",
-            delete_automated_backups=not protected,
-            skip_final_snapshot=not protected,
+            # Not by `protected`: nothing protected is ever destroyed.
+            delete_automated_backups=not backed_up,
+            skip_final_snapshot=not backed_up,
             # A fixed name would collide with the snapshot of the destroy before.
-            final_snapshot_identifier=f"{name}-last-{random_suffix(self, 'last-snapshot')}" if protected else None,
-            depends_on=[*(log.resource for log in logs), *watcher.granted],
+            final_snapshot_identifier=f"{name}-last-{random_suffix(self, 'last-snapshot')}" if backed_up else None,
+            depends_on=[*logs[name], *watcher.granted],
             **login,
             **shared,
         )
@@ -179,25 +188,30 @@ class Database(Construct):
             self.administrator.arn if self.administrator else primary.master_user_secret.get(0).secret_arn
         )
         self.alarms = of_database(store, name, storage_gib=size.storage_gib)
-        for number in range(1, size.readers + 1):
+        self.whole: list[ITerraformDependable] = [primary]
+        for id_of_reader, instance in readers.items():
             reader = DbInstance(
                 self,
-                f"reader-{number}",
-                identifier=f"{name}-reader-{number}",
+                id_of_reader,
+                identifier=instance,
                 replicate_source_db=primary.identifier,
                 # What is lost with a reader is on the primary.
                 skip_final_snapshot=True,
+                depends_on=logs[instance],
                 **shared,
             )
-            self.alarms.append(of_reader(f"{store}-reader-{number}", reader.identifier))
+            self.whole.append(reader)
+            self.alarms.append(of_reader(f"{store}-{id_of_reader}", reader.identifier))
         if copied:
-            DbInstanceAutomatedBackupsReplication(
-                self,
-                "copy",
-                region=cloud.data.second_region,
-                source_db_instance_arn=primary.arn,
-                kms_key_id=copied.arn,
-                retention_period=retention_days,
+            self.whole.append(
+                DbInstanceAutomatedBackupsReplication(
+                    self,
+                    "copy",
+                    region=cloud.data.second_region,
+                    source_db_instance_arn=primary.arn,
+                    kms_key_id=copied.arn,
+                    retention_period=retention_days,
+                )
             )
         self.contract = contract.ManagedDatabase(
             host=primary.address,

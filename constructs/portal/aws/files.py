@@ -28,7 +28,7 @@ USER = 1000
 
 
 class SharedFiles(Construct):
-    """An encrypted file system with a way in from each zone, for nodes alone and over TLS, backed up each day.
+    """An encrypted file system with a way in from each zone, for nodes alone and over TLS, `backed_up` each day.
 
     Files that nobody opened for a month move to cheaper storage, and back when somebody does. The access point is for
     TechDocs: one folder, whose files belong to the portal's user whoever writes them.
@@ -46,6 +46,7 @@ class SharedFiles(Construct):
         members_group_id: str,
         cloud: Aws,
         key: Key,
+        backed_up: bool,
         protected: bool,
     ) -> None:
         super().__init__(scope, id)
@@ -78,7 +79,7 @@ class SharedFiles(Construct):
             self,
             "backed-up",
             file_system_id=file_system_id,
-            backup_policy=EfsBackupPolicyBackupPolicy(status="ENABLED" if protected else "DISABLED"),
+            backup_policy=EfsBackupPolicyBackupPolicy(status="ENABLED" if backed_up else "DISABLED"),
         )
         ways_in: list[ITerraformDependable] = [
             EfsMountTarget(

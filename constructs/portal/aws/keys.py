@@ -39,7 +39,8 @@ class Key(Construct):
             region=region,
             description=name,
             enable_key_rotation=True,
-            deletion_window_in_days=30 if protected else 7,
+            # What it encrypted and what outlives it, a last snapshot for one, can be saved so long.
+            deletion_window_in_days=30,
             policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)}),
             lifecycle={"prevent_destroy": protected},
         )

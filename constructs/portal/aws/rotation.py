@@ -1,7 +1,10 @@
 """Who changes the passwords that this project makes."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
+from cdktf import ITerraformDependable
 from constructs import Construct
 
 from portal.aws.cache import Cache
@@ -11,52 +14,77 @@ from portal.aws.monitoring import Alarm, of_function
 from portal.aws.secrets import StoredSecret
 
 
-def rotates_database(scope: Construct, id: str, *, shared: Functions, database: Database, store: str) -> list[Alarm]:
-    """A function changes the administrator's password each month, where RDS does not do it by itself. Its alarms."""
-    if not database.administrator:
-        return []
-    function = Function(
+@dataclass(frozen=True, kw_only=True)
+class Rotation:
+    """A function that changes one password each month. `begun`: the first change, which comes at once."""
+
+    alarm: Alarm
+    begun: ITerraformDependable
+
+
+def rotates_database(
+    scope: Construct, id: str, *, shared: Functions, database: Database, secret: StoredSecret, store: str
+) -> Rotation:
+    """Changes the password of the administrator, where RDS does not do it by itself."""
+    return _rotates(
         scope,
         id,
         shared=shared,
-        purpose=f"{store}-rotation",
-        handler="portal.functions.aws_rotation.database",
+        handler="database",
         settings={"INSTANCE": database.name},
-        statements=[
-            *may_rotate(database.administrator, shared),
-            {
-                "Effect": "Allow",
-                "Action": ["rds:DescribeDBInstances", "rds:ModifyDBInstance"],
-                "Resource": database.primary.arn,
-            },
-        ],
-        timeout_seconds=600,
+        secret=secret,
+        rights=["rds:DescribeDBInstances", "rds:ModifyDBInstance"],
+        over=database.primary.arn,
+        store=store,
+        # An instance that is being changed can neither be read from nor copied.
+        after=database.whole,
     )
-    database.administrator.rotated_by(function, after=[database.primary])
-    return [of_function(f"{store}-rotation", function.name)]
 
 
-def rotates_cache(scope: Construct, id: str, *, shared: Functions, cache: Cache, store: str) -> list[Alarm]:
-    """A function replaces the cache user's first password at once, and then each month. Its alarms."""
+def rotates_cache(scope: Construct, id: str, *, shared: Functions, cache: Cache, store: str) -> Rotation:
+    """Replaces the first password of the cache's user, and then each one after it."""
+    return _rotates(
+        scope,
+        id,
+        shared=shared,
+        handler="cache",
+        settings={"USER_ID": cache.user.user_id},
+        secret=cache.password,
+        rights=["elasticache:DescribeUsers", "elasticache:ModifyUser"],
+        over=cache.user.arn,
+        store=store,
+        after=[cache.user],
+    )
+
+
+def _rotates(
+    scope: Construct,
+    id: str,
+    *,
+    shared: Functions,
+    handler: Literal["cache", "database"],
+    settings: dict[str, str],
+    secret: StoredSecret,
+    rights: Sequence[str],
+    over: str,
+    store: str,
+    after: Sequence[ITerraformDependable],
+) -> Rotation:
+    purpose = f"{store}-rotation"
     function = Function(
         scope,
         id,
         shared=shared,
-        purpose=f"{store}-rotation",
-        handler="portal.functions.aws_rotation.cache",
-        settings={"USER_ID": cache.user.user_id},
+        purpose=purpose,
+        handler=f"portal.functions.aws_rotation.{handler}",
+        settings=settings,
         statements=[
-            *may_rotate(cache.password, shared),
-            {
-                "Effect": "Allow",
-                "Action": ["elasticache:DescribeUsers", "elasticache:ModifyUser"],
-                "Resource": cache.user.arn,
-            },
+            *may_rotate(secret, shared),
+            {"Effect": "Allow", "Action": list(rights), "Resource": over},
         ],
         timeout_seconds=600,
     )
-    cache.password.rotated_by(function, after=[cache.user])
-    return [of_function(f"{store}-rotation", function.name)]
+    return Rotation(alarm=of_function(purpose, function.name), begun=secret.rotated_by(function, after=after))
 
 
 def may_rotate(secret: StoredSecret, shared: Functions) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The environment's secrets in Secrets Manager: those that the platform makes, who changes them, who reads them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,8 +27,8 @@ ROTATED_EVERY_DAYS = 30
 class StoredSecret(Construct):
     """A secret with a first value that no state has.
 
-    `copy`: the second region and its key. The name of an unprotected secret is free again at once; a protected one can
-    be brought back for a month, so that its name ends in letters of its own.
+    `first_value`: of letters and digits, which JSON takes as they are. `copy`: the second region and its key. Whoever
+    destroys it can bring it back for a month; so its name ends in letters of its own, and is free again at once.
     """
 
     def __init__(
@@ -47,10 +48,9 @@ class StoredSecret(Construct):
         secret = SecretsmanagerSecret(
             self,
             "Default",
-            name=None if protected else name,
-            name_prefix=f"{name}-" if protected else None,
+            name_prefix=f"{name}-",
             kms_key_id=key.arn,
-            recovery_window_in_days=30 if protected else 0,
+            recovery_window_in_days=30,
             replica=[SecretsmanagerSecretReplica(region=copy[0], kms_key_id=copy[1].arn)] if copy else None,
             lifecycle={"prevent_destroy": protected},
         )
@@ -69,11 +69,12 @@ class StoredSecret(Construct):
             self,
             "first",
             secret_id=secret.arn,
-            secret_string_wo=Fn.jsonencode(first_value),
+            # Not `Fn.jsonencode`: it takes `${ephemeral...}` for words and escapes it.
+            secret_string_wo=json.dumps(dict(first_value)),
             secret_string_wo_version=revision,
         )
 
-    def rotated_by(self, function: Function, *, after: Sequence[ITerraformDependable]) -> None:
+    def rotated_by(self, function: Function, *, after: Sequence[ITerraformDependable]) -> ITerraformDependable:
         """Changes it every month, and for the first time at once."""
         allowed = LambdaPermission(
             self,
@@ -84,7 +85,7 @@ class StoredSecret(Construct):
             source_account=self._account,
             source_arn=self.arn,
         )
-        SecretsmanagerSecretRotation(
+        return SecretsmanagerSecretRotation(
             self,
             "rotation",
             secret_id=self.arn,

@@ -1,11 +1,11 @@
 """The stores of one environment that are services: databases and caches, and who may use them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from constructs import Construct
 
-from portal.aws import rotation
 from portal.aws.cache import Cache
 from portal.aws.database import Database
 from portal.aws.functions import Functions
@@ -13,6 +13,7 @@ from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.keys import Keys
 from portal.aws.monitoring import Alarm
 from portal.aws.network import Network
+from portal.aws.rotation import rotates_cache, rotates_database
 from portal.kubernetes.contract import CloudLogin, ManagedCache, ManagedDatabase, ServiceAccount
 from portal.naming import Kind, Naming
 from portal.spec.environment import Environment
@@ -50,8 +51,10 @@ class ManagedStores(Construct):
     ) -> None:
         super().__init__(scope, id)
         cloud = environment.clouds.aws
+        backed_up = environment.backup.level != "none"
         self.alarms: list[Alarm] = []
         self.databases: dict[DatabaseName, Database] = {}
+        self.database_contracts: dict[DatabaseName, ManagedDatabase] = {}
         for database_name in environment.managed_databases(cloud):
             database = Database(
                 self,
@@ -66,14 +69,24 @@ class ManagedStores(Construct):
                 size=environment.managed.databases,
                 # At least a day: readers and restores to a moment need it.
                 retention_days=min(max(environment.backup.retention_days, 1), LONGEST_RETENTION_DAYS),
+                backed_up=backed_up,
                 protected=environment.protected,
-            )
-            self.alarms += rotation.rotates_database(
-                self, f"{database_name}-rotation", shared=functions, database=database, store=database_name
             )
             self.databases[database_name] = database
             self.alarms += database.alarms
-        self.caches: dict[CacheName, Cache] = {}
+            self.database_contracts[database_name] = database.contract
+            if database.administrator:
+                rotation = rotates_database(
+                    self,
+                    f"{database_name}-rotation",
+                    shared=functions,
+                    database=database,
+                    secret=database.administrator,
+                    store=database_name,
+                )
+                self.alarms.append(rotation.alarm)
+                self.database_contracts[database_name] = replace(database.contract, ready=(rotation.begun,))
+        self.cache_contracts: dict[CacheName, ManagedCache] = {}
         for cache_name in environment.managed_caches(cloud):
             cache = Cache(
                 self,
@@ -85,13 +98,12 @@ class ManagedStores(Construct):
                 keys=keys,
                 cloud=cloud,
                 size=environment.managed.caches,
+                backed_up=backed_up,
                 protected=environment.protected,
             )
-            self.alarms += rotation.rotates_cache(
-                self, f"{cache_name}-rotation", shared=functions, cache=cache, store=cache_name
-            )
-            self.caches[cache_name] = cache
-            self.alarms += cache.alarms
+            rotation = rotates_cache(self, f"{cache_name}-rotation", shared=functions, cache=cache, store=cache_name)
+            self.alarms += [rotation.alarm, *cache.alarms]
+            self.cache_contracts[cache_name] = replace(cache.contract, ready=(rotation.begun,))
         self.login: CloudLogin | None = None
         rights = [*(database.may_connect(cloud) for database in self.databases.values()), *statements]
         if rights:
@@ -103,14 +115,6 @@ class ManagedStores(Construct):
                 statements=rights,
             )
             self.login = CloudLogin(ready=(given_to(self, "user", role=role, cluster_name=cluster_name, user=user),))
-
-    @property
-    def database_contracts(self) -> dict[DatabaseName, ManagedDatabase]:
-        return {name: database.contract for name, database in self.databases.items()}
-
-    @property
-    def cache_contracts(self) -> dict[CacheName, ManagedCache]:
-        return {name: cache.contract for name, cache in self.caches.items()}
 
     @property
     def secrets(self) -> tuple[str, ...]:

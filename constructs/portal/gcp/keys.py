@@ -35,7 +35,8 @@ class Key(Construct):
             name=name,
             key_ring=ring.id,
             rotation_period=f"{ROTATION_DAYS * DAY_SECONDS}s",
-            destroy_scheduled_duration=f"{(30 if protected else 1) * DAY_SECONDS}s",
+            # For good: another value is another key, and with it another cluster.
+            destroy_scheduled_duration=f"{30 * DAY_SECONDS}s",
             lifecycle={"prevent_destroy": protected},
         )
         self.id: str = key.id

@@ -195,7 +195,8 @@ class ManagedDatabase:
 
     `login`: what Backstage's `backend.database.connection` says beside host, port, database and user. `authority`: PEM
     of who signs the server's certificate. `cidrs`: where the server is. `administrator`: name or ARN, in the secret
-    store, of the administrator's `username` and `password`. `grants`: roles that let `user` log in that way.
+    store, of the administrator's `username` and `password`. `grants`: roles that let `user` log in that way. `ready`:
+    what makes that password valid.
     """
 
     host: str
@@ -207,13 +208,15 @@ class ManagedDatabase:
     cidrs: tuple[str, ...]
     administrator: str
     grants: tuple[str, ...]
+    ready: tuple[ITerraformDependable, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManagedCache:
     """A cache outside the cluster, in Redis Cluster's protocol over TLS.
 
-    `secret`: name, in the secret store, of the user's `password`. `cidrs`: where the nodes are.
+    `secret`: name, in the secret store, of the user's `password`. `cidrs`: where the nodes are. `ready`: what makes
+    that password valid.
     """
 
     host: str
@@ -221,6 +224,7 @@ class ManagedCache:
     user: str
     secret: str
     cidrs: tuple[str, ...]
+    ready: tuple[ITerraformDependable, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

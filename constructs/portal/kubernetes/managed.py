@@ -7,7 +7,7 @@ from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import traffic
-from portal.kubernetes.contract import CloudServices, Cluster
+from portal.kubernetes.contract import CloudServices, Cluster, ManagedCache, ManagedDatabase
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.priorities import APP
 from portal.kubernetes.release import OwnChart
@@ -20,14 +20,15 @@ CHART: Final = "managed-stores"
 def install_managed_stores(install: Installer, *, after: Sequence[ITerraformDependable]) -> list[ITerraformDependable]:
     """Nothing where every store is inside the cluster. Their clients come after this: only then can they log in."""
     services = install.services
-    if not services.databases and not services.caches:
+    stores: list[ManagedDatabase | ManagedCache] = [*services.databases.values(), *services.caches.values()]
+    if not stores:
         return []
     release = install.release(
         "managed-stores",
         chart=OwnChart(name=CHART),
         namespace=ns.PORTAL,
         values=values(services=services, image=install.versions.images["postgresql"], cluster=install.cluster),
-        after=after,
+        after=[*after, *(each for store in stores for each in store.ready)],
     )
     return [release, *(services.portal_login.ready if services.portal_login else ())]
 

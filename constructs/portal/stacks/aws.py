@@ -42,6 +42,7 @@ class AwsEnvironment(PortalStack):
         cloud = environment.clouds.aws
         naming = Naming(scope=environment.tier, owner=cloud.account)
         labels = tags(stack=id, layer=environment)
+        backed_up = environment.backup.level != "none"
         backends.s3(self, name=id, cloud=cloud)
         AwsProvider(
             self,
@@ -100,7 +101,7 @@ class AwsEnvironment(PortalStack):
                 kept_days=cloud.cluster.log_retention_days,
                 protected=environment.protected,
             )
-            if environment.backup.level != "none" or environment.monitoring.archive_days
+            if backed_up or environment.monitoring.archive_days
             else None
         )
         artifacts = Artifacts(
@@ -133,6 +134,7 @@ class AwsEnvironment(PortalStack):
             members_group_id=cluster.members_group_id,
             cloud=cloud,
             key=keys.data,
+            backed_up=backed_up,
             protected=environment.protected,
         )
         backups = (
@@ -147,7 +149,7 @@ class AwsEnvironment(PortalStack):
                 stores=stores,
                 log=log,
             )
-            if environment.backup.level != "none"
+            if backed_up
             else None
         )
         metrics_store = None

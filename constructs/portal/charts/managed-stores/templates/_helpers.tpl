@@ -29,7 +29,8 @@ metadata:
   labels: {{- include "managed.labels" .root | nindent 4 }}
 spec:
   refreshPolicy: Periodic
-  refreshInterval: 1h
+  {{- /* A first password is replaced at once, while those who need it already start. */}}
+  refreshInterval: 5m
   secretStoreRef: {kind: ClusterSecretStore, name: {{ .root.Values.store }}}
   dataFrom:
     - extract: {key: {{ .remote | quote }}}
