@@ -5,11 +5,16 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-PYTHON ?= python3
+## STACK=prod-aws           the stack that synth, preflight or accept is about
 STACK ?=
-FORGET ?=
+## CLOUD=aws                the part of the guide that coverage shows (kubernetes)
 CLOUD ?= kubernetes
+## FORGET=prod-aws:ADDRESS  what addresses lets go for good; several in quotes
+FORGET ?=
+## WORKERS=8                processes in which tests run side by side (2)
 WORKERS ?= 2
+## PYTHON=python3.12        the Python that makes .venv (python3)
+PYTHON ?= python3
 
 PIPENV := .tools/pipenv/bin/pipenv
 VENV := .venv/bin
@@ -18,6 +23,9 @@ SIDE_BY_SIDE := $(VENV)/python -m pytest -n $(WORKERS) --dist loadfile
 BY_THE_CLOCK := $(VENV)/python -m pytest -m "realtime and not nightly" --dist loadgroup
 PORTAL := PYTHONPATH=constructs $(VENV)/python -m portal
 PIPENV_VERSION := 2026.10.3
+
+# $(call named,NAME,example): asks at once for what a target cannot do without.
+named = test -n "$(strip $($(1)))" || { echo "Name one: make $@ $(1)=$(2)" >&2; exit 2; }
 
 # Environments live in the checkout, whatever virtual environment the shell is in.
 export PIPENV_VENV_IN_PROJECT := 1
@@ -40,8 +48,9 @@ TARGET_READY := $(TARGET)/node_modules/.ready
 
 .PHONY: help
 help: ## Show this list
-	@echo "make TARGET [STACK=prod-aws]"; echo
+	@echo "make TARGET [NAME=value]"; echo
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 26
+	@echo; sed -n 's/^## /  /p' Makefile
 
 .PHONY: synth
 synth: setup ## Synthesize every stack and show a table (STACK=name: that stack by construct)
@@ -75,17 +84,19 @@ lint: setup ## ruff and mypy
 	@$(VENV)/mypy
 
 .PHONY: addresses
-addresses: setup ## Bring the address ledger up to date (FORGET=address: let go of one that holds data)
+addresses: setup ## Bring the address ledger up to date (FORGET=stack:address: let go of one that holds data)
 	@$(PORTAL) synth > /dev/null
 	@$(PORTAL) addresses $(addprefix --forget ,$(FORGET))
 
 .PHONY: preflight
 preflight: setup ## Print what a stack's deploy needs and what stands in its way (STACK=name)
+	@$(call named,STACK,prod-aws)
 	@$(PORTAL) synth > /dev/null
 	@$(PORTAL) preflight $(STACK)
 
 .PHONY: coverage
 coverage: setup ## Show where each row of the deployment guide is (CLOUD=kubernetes: the part of the guide)
+	@$(call named,CLOUD,aws)
 	@$(PORTAL) synth > /dev/null
 	@$(PORTAL) coverage $(CLOUD)
 
@@ -198,14 +209,17 @@ $(TARGET_READY): $(TARGET)/package-lock.json
 	@touch $@
 
 .PHONY: lock
-lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock
+lock: $(PIPENV) ## Resolve Pipfile anew into Pipfile.lock, and into what the load test's image installs
 	@$(PIPENV) lock
 	@$(PYTHON) bin/unbind-lock
+	@$(MAKE) loadtest-requirements
 
 .PHONY: loadtest-requirements
 loadtest-requirements: setup ## Write loadtest/requirements.txt, what its image installs, from Pipfile.lock
 	@$(VENV)/python bin/loadtest-requirements
 
 .PHONY: clean
-clean: ## Remove everything that make created
-	rm -rf .venv .tools node_modules loadtest/report/node_modules $(TARGET)/node_modules cdktf.out
+clean: ## Remove everything that make created, reports included
+	rm -rf .venv .tools node_modules loadtest/report/node_modules $(TARGET)/node_modules
+	rm -rf cdktf.out reports loadtest-reports .*_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -44,7 +44,7 @@ def test_a_lost_store_is_named_with_both_ways_out() -> None:
     assert change.lost == ("aws_kms_key.old",)
     lines = list(complaints("prod-aws", change))
     assert "record the move in constructs/portal/moves.yaml" in lines[0]
-    assert "make addresses FORGET=aws_kms_key.old" in lines[0]
+    assert "make addresses FORGET=prod-aws:aws_kms_key.old" in lines[0]
     assert lines[1:] == [
         "prod-aws: aws_subnet.gone is gone; if that is meant, run: make addresses",
         "prod-aws: aws_kms_key.new is new; run: make addresses",
@@ -74,8 +74,30 @@ def test_the_command_does_not_forget_data(ledger: Any, capsys: pytest.CaptureFix
 
 
 def test_the_command_forgets_what_it_is_told_to(ledger: Any) -> None:
-    assert cli.main(["addresses", "--forget", "aws_kms_key.precious"]) == 0
+    assert cli.main(["addresses", "--forget", "here:aws_kms_key.precious"]) == 0
     assert ledger.read_text() == "aws_subnet.a\n"
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        "aws_kms_key.precious",
+        "there:aws_kms_key.precious",
+        "here:aws_kms_key.precius",
+        "here:aws_subnet.a",
+        "",
+    ],
+    ids=["no stack", "another stack", "misspelt", "still there", "empty"],
+)
+def test_what_nobody_loses_is_not_forgotten_and_nothing_is_written(
+    unknown: str, ledger: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = ledger.read_text()
+    assert cli.main(["addresses", "--forget", "here:aws_kms_key.precious", "--forget", unknown]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"Cannot forget {unknown}: ")
+    assert "as STACK:ADDRESS: here:aws_kms_key.precious." in error
+    assert ledger.read_text() == before
 
 
 def test_addresses_of_a_stack_are_sorted() -> None:
@@ -91,7 +113,7 @@ def test_the_command_goes_on_with_the_other_stacks_and_forgets_only_what_it_is_t
     ledger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "stack_names", lambda: ["here", "there"])
-    (tmp_path / "there.txt").write_text("helm_release.old\n")
-    assert cli.main(["addresses", "--forget", "helm_release.old"]) == 1
+    (tmp_path / "there.txt").write_text("aws_kms_key.precious\n")
+    assert cli.main(["addresses", "--forget", "there:aws_kms_key.precious"]) == 1
     assert (tmp_path / "there.txt").read_text() == "aws_subnet.a\n"
     assert "aws_kms_key.precious" in ledger.read_text()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from portal.commands import COMMANDS
 from tests.conftest import ROOT
 from tests.kubernetes.test_release import ALL_STACKS
 
@@ -151,9 +153,9 @@ def test_every_command_explains_itself() -> None:
     python = ROOT / ".venv" / "bin" / "python"
     overview = run(python, "-m", "portal", "--help", cwd=ROOT / "constructs")
     assert overview.returncode == 0
-    for command in ("synth", "addresses", "preflight", "coverage", "accept", "bundle", "schema", "bench"):
-        assert command in overview.stdout
-        help = run(python, "-m", "portal", command, "--help", cwd=ROOT / "constructs")
+    for command in COMMANDS:
+        assert re.search(rf"^ +{command.NAME}\b", overview.stdout, re.MULTILINE)
+        help = run(python, "-m", "portal", command.NAME, "--help", cwd=ROOT / "constructs")
         assert help.returncode == 0
         assert "Example: " in help.stdout
 
@@ -166,10 +168,51 @@ def test_a_reader_that_has_seen_enough_is_no_error(unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_make_help_lists_every_target() -> None:
-    targets = {line.split(":")[0] for line in (ROOT / "Makefile").read_text().splitlines() if ": ##" in line}
+def test_make_help_lists_every_target_and_setting() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = re.findall(r"^\.PHONY: (\S+)$", makefile, re.MULTILINE)
+    settings = re.findall(r"^(\w+) \?=", makefile, re.MULTILINE)
+    assert targets
+    assert settings
     done = run("make", "help", cwd=ROOT)
-    assert all(f"  {target} " in done.stdout for target in targets)
+    listed = [re.split(r"[ =]", line.strip())[0] for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert listed == targets + settings
+
+
+@pytest.mark.parametrize(
+    ("target", "setting", "example"), [("preflight", "STACK", "prod-aws"), ("coverage", "CLOUD", "aws")]
+)
+def test_make_asks_at_once_for_what_a_target_needs(target: str, setting: str, example: str, project: Path) -> None:
+    done = run("make", "--old-file=setup", target, cwd=project, **{setting: ""})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Name one: make {target} {setting}={example}\n" in done.stderr
+    assert not (project / "cdktf.out").exists()
+
+
+MADE = (
+    ".tools/bin",
+    "loadtest/report/node_modules",
+    "loadtest/target/backend/node_modules",
+    "cdktf.out/stacks",
+    "reports/target",
+    "loadtest-reports/run",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "constructs/portal/__pycache__",
+)
+
+
+def test_make_clean_removes_what_make_made_and_no_state(project: Path) -> None:
+    for folder in MADE:
+        (project / folder).mkdir(parents=True, exist_ok=True)
+    state = project / "bootstrap-aws.tfstate"
+    state.write_text("{}")
+    kept = {*PROJECT, state.name, "loadtest"}
+    assert run("make", "clean", cwd=project).returncode == 0
+    assert {path.name for path in project.iterdir()} == kept
+    assert not any((project / folder).exists() for folder in MADE)
 
 
 OLD_PYTHON = f"""#!/bin/sh

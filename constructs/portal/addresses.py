@@ -88,7 +88,7 @@ def complaints(stack: str, change: Change) -> Iterator[str]:
     for address in change.lost:
         yield (
             f"{stack}: {address} holds data and would be destroyed. If its construct was renamed, record the move in "
-            f"constructs/portal/moves.yaml; if it is to go for good, run: make addresses FORGET={address}"
+            f"constructs/portal/moves.yaml; if it is to go for good, run: make addresses FORGET={stack}:{address}"
         )
     for address in sorted(set(change.vanished) - set(change.lost)):
         yield f"{stack}: {address} is gone; if that is meant, run: make addresses"

@@ -2,13 +2,16 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from portal.addresses import compare, complaints, current, ledger_file, recorded
+from portal.errors import PortalError
 from portal.synthesis import read_stack, stack_names
 
 NAME = "addresses"
 HELP = "Rewrite the ledger of Terraform addresses; refuse while an address that holds data would vanish."
-EXAMPLE = "make addresses FORGET=helm_release.platform_database"
+EXAMPLE = "make addresses FORGET=prod-aws:helm_release.platform_database"
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -16,17 +19,18 @@ def configure(parser: ArgumentParser) -> None:
         "--forget",
         action="append",
         default=[],
-        metavar="ADDRESS",
+        metavar="STACK:ADDRESS",
         help="an address that holds data and is to be destroyed for good; may be repeated",
     )
 
 
 def run(options: Namespace) -> int:
+    documents = {stack: read_stack(stack) for stack in stack_names()}
+    _check(options.forget, documents)
     refused: list[str] = []
     written: list[str] = []
-    for stack in stack_names():
-        document = read_stack(stack)
-        change = compare([a for a in recorded(stack) if a not in options.forget], document)
+    for stack, document in documents.items():
+        change = compare([a for a in recorded(stack) if f"{stack}:{a}" not in options.forget], document)
         if change.lost:
             refused += complaints(stack, change)
             continue
@@ -38,3 +42,15 @@ def run(options: Namespace) -> int:
     print(*written, sep="\n")
     print(*refused, sep="\n", end="\n" if refused else "", file=sys.stderr)
     return 1 if refused else 0
+
+
+def _check(forget: Sequence[str], documents: Mapping[str, dict[str, Any]]) -> None:
+    """Raises `PortalError` for what nobody would lose: it is misspelled, or still there, or forgotten already."""
+    changes = {stack: compare(recorded(stack), document) for stack, document in documents.items()}
+    lost = [f"{stack}:{address}" for stack, change in changes.items() for address in change.lost]
+    unknown = [each for each in forget if each not in lost]
+    if unknown:
+        raise PortalError(
+            f"Cannot forget {', '.join(unknown)}: no stack would lose it. What would be lost, as STACK:ADDRESS: "
+            f"{', '.join(lost) or 'nothing'}. No ledger was written."
+        )
