@@ -39,6 +39,11 @@ def test_the_workflows_are_safe_against_what_others_write() -> None:
     assert dangers_of(GITHUB) == ""
 
 
+def test_versions_of_tools_stand_in_one_place() -> None:
+    for workflow in WORKFLOWS.glob("*.yaml"):
+        assert not re.search(r"uses: [\w-]+/setup-", workflow.read_text()), f"{workflow.name}: use actions/setup"
+
+
 def planted(word: str, folder: Path) -> Path:
     """The workflow `plan` with `word` in one of its commands, in a repository of its own."""
     whole = (WORKFLOWS / "plan.yaml").read_text()
