@@ -67,6 +67,12 @@ class SynthesizedStack:
         """Every resource of a type, by address."""
         return [resource for address, resource in sorted(self.resources.items()) if resource.type == type]
 
+    def each(self, type: str) -> list[Resource]:
+        """As `all`, where there has to be one: a rule over none of them would hold whatever is built."""
+        found = self.all(type)
+        assert found, f"{self.name} has no {type}"
+        return found
+
     def one(self, type: str, name: str | None = None) -> Resource:
         """The only resource of a type, or the one with this Terraform name."""
         found = [r for r in self.all(type) if name is None or r.address == f"{type}.{name}"]
