@@ -1,4 +1,4 @@
-"""Who may deploy from where, and where state lies: what everything else trusts."""
+"""Who may deploy from where: what everything else trusts."""
 
 import json
 from collections.abc import Iterator
@@ -117,38 +117,6 @@ def test_a_plan_reads_no_objects_but_state(bootstrap: SynthesizedStack) -> None:
 
 def test_the_boundary_names_services_and_gives_no_rights_over_identities() -> None:
     assert not {"iam", "organizations", "account", "sts"} & set(SERVICES)
-
-
-def test_every_environment_finds_its_state_in_a_bucket_that_is_made_here(
-    bootstrap: SynthesizedStack, stack: StackOf
-) -> None:
-    made = {bucket["bucket"] for bucket in bootstrap.all("aws_s3_bucket")}
-    for name in ("dev-aws", "staging-aws", "prod-aws", "shared-aws", "bootstrap-aws"):
-        assert stack(name).document["terraform"]["backend"]["s3"]["bucket"] in made, name
-
-
-def test_state_is_versioned_encrypted_and_never_destroyed(bootstrap: SynthesizedStack) -> None:
-    assert len(bootstrap.all("aws_s3_bucket")) == len(ACCOUNTS) + 1
-    for bucket in bootstrap.all("aws_s3_bucket"):
-        assert bucket["lifecycle"]["prevent_destroy"] is True
-        (versioning,) = bootstrap.referring_to(bucket, "aws_s3_bucket_versioning")
-        assert versioning["versioning_configuration"]["status"] == "Enabled"
-        (encryption,) = bootstrap.referring_to(bucket, "aws_s3_bucket_server_side_encryption_configuration")
-        assert {"aws_kms_key." + bucket.address.partition(".")[2] + "_key"} & bootstrap.references(encryption)
-        (policy,) = bootstrap.referring_to(bucket, "aws_s3_bucket_policy")
-        assert "aws:SecureTransport" in policy["policy"]
-
-
-def test_each_resource_is_made_in_the_account_of_its_path(bootstrap: SynthesizedStack) -> None:
-    for resource in bootstrap.resources.values():
-        account = resource.path.split("/")[2]
-        provider = None if account == SHARED else f"aws.account-{account}"
-        assert resource.get("provider") == provider, resource.address
-    aliases = {p.get("alias"): p for p in bootstrap.document["provider"]["aws"]}
-    for account in ACCOUNTS.values():
-        (role,) = aliases[f"account-{account}"]["assume_role"]
-        assert role["role_arn"] == f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
-        assert aliases[f"account-{account}"]["allowed_account_ids"] == [account]
 
 
 def test_before_its_bucket_exists_its_state_is_a_file(environments: Environments, tmp_path: Path) -> None:
