@@ -253,7 +253,7 @@ def measured_elasticity(record: AutoscalingRecord, expected: Expectations) -> el
     demand = elasticity.demand(
         [(hold.start_seconds, hold.rate_rps) for hold in expected.holds],
         rps_per_replica=expected.rps_per_replica,
-        spec=HpaSpec.from_api(record.specs[0].hpa),
+        least=HpaSpec.from_api(record.specs[0].hpa).min_replicas,
     )
     step = record.interval_seconds
     if end - start < 2 * step:

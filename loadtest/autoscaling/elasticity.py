@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-from loadtest.autoscaling.spec import HpaSpec
-
 Series = Sequence[tuple[float, float]]
 """(second, value), ascending; a value holds until the next one."""
 
@@ -53,11 +51,9 @@ class Gates:
         )
 
 
-def demand(rate_rps: Series, *, rps_per_replica: float, spec: HpaSpec) -> list[tuple[float, float]]:
-    """The fewest replicas that carry each rate, within the bounds that the autoscaler has."""
-    return [
-        (at, min(max(math.ceil(rate / rps_per_replica), spec.min_replicas), spec.max_replicas)) for at, rate in rate_rps
-    ]
+def demand(rate_rps: Series, *, rps_per_replica: float, least: int) -> list[tuple[float, float]]:
+    """The fewest replicas that carry each rate, and `least` at all times. A maximum lowers no demand."""
+    return [(at, max(math.ceil(rate / rps_per_replica), least)) for at, rate in rate_rps]
 
 
 def measure(*, demand: Series, supply: Series, start: float, end: float, step_seconds: float) -> Elasticity:

@@ -46,7 +46,7 @@ def _one_move(run: Run, before: Moment, after: Moment, history: History, slack: 
     asked = [count for count in lately if count is not None]
     outside = not spec.min_replicas <= a <= spec.max_replicas
     change = f"replicas went from {a} to {b} at {at:.0f} s"
-    if not outside and not any(count > a if b > a else count < a for count in asked):
+    if not outside and not any(count >= b if b > a else count <= b for count in asked):
         by = f"while its metrics asked for {span_of(asked)}" if asked else "while it had no metrics"
         yield wrong("moves", f"{change} {by}: something else writes them, or its view of the metrics is wrong", at)
         return

@@ -50,6 +50,13 @@ PLANTED: list[tuple[str, dict[str, Any], Faults, str, str]] = [
     ("pods slow", GUIDE, Faults(start_seconds=90), "ready", "not ready within 60 s"),
     ("deleted", GUIDE, Faults(deleted_at=CLIMB), "present", "HPA developer-portal/portal-frontend was deleted"),
     ("second writer", GUIDE, Faults(writer=lambda now, n: 4 if now % 60 < 15 else n), "moves", "something else writes"),
+    (
+        "goes beyond",
+        GUIDE,
+        Faults(writer=lambda now, n: 6 if n == 5 else n),
+        "moves",
+        "from 3 to 6 .* asked for .* to 5:",
+    ),
     ("cannot rest", GUIDE, Faults(memory_percent=late_memory), "rest", "rests at 8 replicas, not at 3: .* memory 71 %"),
     ("controller stops", GUIDE, Faults(controller=lambda now: now < CLIMB), "reaction", "complete never"),
     (
@@ -78,6 +85,14 @@ def test_what_is_wrong_with_it_is_said(hpa: dict[str, Any], faults: Faults, rule
     assert ("autoscaler_wrong", rule) in rules(findings), findings
     text = next(finding.text for finding in findings if finding.rule == rule)
     assert re.search(words, text), text
+
+
+def test_a_fall_below_what_is_asked_for_is_wrong_too() -> None:
+    half = replace(PLAN[-1], rate_rps=PLAN[1].rate_rps, replicas=PLAN[1].replicas)
+    falls = Faults(writer=lambda now, n: 8 if now > REST and n == 12 else n)
+    findings = check(run((*PLAN[:-1], half), GUIDE, falls), replace(EXPECTED, holds=(*PLAN[:-1], half)))
+    (moved,) = (finding for finding in findings if finding.rule == "moves" and "to 8 at" in finding.text)
+    assert "its metrics asked for 10" in moved.text
 
 
 def test_too_little_load_is_the_loads_fault_alone() -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from loadtest.autoscaling.elasticity import Elasticity, Gates, demand, measure
-from tests.loadtest.autoscaling.objects import SPEC
 
 
 def of(wanted: list[float], had: list[float]) -> Elasticity:
@@ -41,8 +40,8 @@ def test_a_value_holds_until_the_next_one() -> None:
     assert got.under_provisioning == pytest.approx(15)
 
 
-def test_demand_is_the_fewest_replicas_that_carry_the_rate_within_the_bounds() -> None:
-    assert demand([(0, 0), (10, 101), (20, 9999)], rps_per_replica=20, spec=SPEC) == [(0, 3), (10, 6), (20, 20)]
+def test_demand_is_the_fewest_replicas_that_carry_the_rate_whatever_the_maximum_is() -> None:
+    assert demand([(0, 0), (10, 101), (20, 799)], rps_per_replica=20, least=3) == [(0, 3), (10, 6), (20, 40)]
 
 
 def test_gates_let_through_what_is_at_their_limit() -> None:
