@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from loadtest.autoscaling.quantity import milli
+from loadtest.autoscaling.pod_size import as_a_whole, effective
+from loadtest.autoscaling.quantity import resources
 from loadtest.autoscaling.record import Condition, Event
 from loadtest.autoscaling.replay import Pod, Usage
 
@@ -30,9 +31,11 @@ def pod(item: Json) -> Pod:
         created_at=seconds(meta["creationTimestamp"]),
         deleted="deletionTimestamp" in meta,
         ready=None if ready is None else ready["status"] == "True",
+        ready_unknown=ready is not None and ready["status"] == "Unknown",
         ready_changed_at=seconds(ready["lastTransitionTime"]) if ready and ready.get("lastTransitionTime") else 0,
         started_at=seconds(status["startTime"]) if "startTime" in status else None,
         requests={c["name"]: resources(c.get("resources", {}).get("requests")) for c in containers},
+        requests_as_a_whole=effective(spec, "requests") if as_a_whole(spec, "requests") else None,
     )
 
 
@@ -44,10 +47,6 @@ def usage(item: Json) -> Usage:
         window_seconds=duration(window),
         containers={c["name"]: resources(c["usage"]) for c in item["containers"]},
     )
-
-
-def resources(quantities: Json | None) -> dict[str, int]:
-    return {name: milli(value) for name, value in (quantities or {}).items()}
 
 
 def duration(text: str) -> float:

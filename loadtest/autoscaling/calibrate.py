@@ -190,12 +190,7 @@ def steered_by(spec: HpaSpec) -> Metric:
 
 def request_milli(sample: Sample, metric: Metric) -> int:
     """Of one pod; 0 where there is none."""
-    asked = (
-        sum(of.get(metric.resource, 0) for name, of in pod.requests.items() if metric.container in (None, name))
-        for pod in sample.pods
-        if not pod.deleted
-    )
-    return next(asked, 0)
+    return next((pod.request(metric) or 0 for pod in sample.pods if not pod.deleted), 0)
 
 
 def idle_percent(record: AutoscalingRecord, spec: HpaSpec, *, until: float) -> Mapping[str, float]:

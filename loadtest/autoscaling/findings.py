@@ -117,7 +117,7 @@ def use_percent(pods: Sequence[Pod], usage: Mapping[str, Usage] | None, spec: Hp
                 of_pod = usage[pod.name].containers
                 names = [name for name in pod.requests if metric.container in (None, name)]
                 used += sum(of_pod.get(name, {}).get(metric.resource, 0) for name in names)
-                requested += sum(pod.requests[name].get(metric.resource, 0) for name in names)
+                requested += pod.request(metric) or 0
         if requested:
             found[metric.resource] = 100 * used / requested
     return found

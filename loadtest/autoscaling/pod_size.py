@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from loadtest.autoscaling.api_objects import resources
-from loadtest.autoscaling.quantity import milli
+from loadtest.autoscaling.quantity import milli, resources
 
 Json = Mapping[str, Any]
 ONE: Final = 1000
 ENDED: Final = ("Succeeded", "Failed")
 KEEPS_OUT: Final = ("NoSchedule", "NoExecute")
+OF_PODS: Final = ("cpu", "memory")
 GIBI: Final = 1024**3 * 1000
 
 
@@ -40,7 +40,16 @@ def effective(spec: Json, kind: str) -> dict[str, int]:
             before = _most(before, _sum(stay, amounts))
     for container in spec["containers"]:
         stay = _sum(stay, resources(container.get("resources", {}).get(kind)))
-    return _sum(_most(stay, before), resources(spec.get("overhead")))
+    return _sum({**_most(stay, before), **as_a_whole(spec, kind)}, resources(spec.get("overhead")))
+
+
+def as_a_whole(spec: Json, kind: str) -> dict[str, int]:
+    """What is set for the pod itself, in the place of what its containers say.
+
+    Source: Kubernetes, "Assign Pod-level CPU and memory resources".
+    """
+    own = resources(spec.get("resources", {}).get(kind))
+    return {name: amount for name, amount in own.items() if name in OF_PODS or name.startswith("hugepages-")}
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -5,6 +5,7 @@ The official client has a parser too, but importing it loads urllib3, which must
 
 import math
 import re
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
@@ -22,6 +23,11 @@ QUANTITY: Final = re.compile(r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([num
 def milli(quantity: str | int | float) -> int:
     """A quantity in thousandths, rounded up as the API's own `MilliValue` does."""
     return math.ceil(exact(quantity) * 1000)
+
+
+def resources(quantities: Mapping[str, str] | None) -> dict[str, int]:
+    """A ResourceList in thousandths."""
+    return {name: milli(value) for name, value in (quantities or {}).items()}
 
 
 def exact(quantity: str | int | float) -> Fraction:

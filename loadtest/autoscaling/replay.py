@@ -33,6 +33,24 @@ class Pod:
     started_at: float | None = 0
     requests: Mapping[str, Mapping[str, int]]
     """Container -> resource -> thousandths."""
+    requests_as_a_whole: Mapping[str, int] | None = None
+    """Resource -> thousandths, where some are set for the pod itself: then these count, and no container's."""
+    ready_unknown: bool = False
+    """Of a lost node, say. The controller goes by what it last used."""
+
+    @property
+    def unready(self) -> bool:
+        """As the controller has it, for which only False is not ready."""
+        return not self.ready and not self.ready_unknown
+
+    def request(self, metric: Metric) -> int | None:
+        """Thousandths; None where one that counts is not set (`calculateRequests`)."""
+        if metric.container is None and self.requests_as_a_whole is not None:
+            return self.requests_as_a_whole.get(metric.resource)
+        wanted = [of for name, of in self.requests.items() if metric.container in (None, name)]
+        if not wanted or any(metric.resource not in of for of in wanted):
+            return None
+        return sum(of[metric.resource] for of in wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,8 +238,8 @@ def _starting(pod: Pod, usage: Usage, now: float, controller: Controller) -> boo
     if pod.ready is None or pod.started_at is None:
         return True
     if pod.started_at + controller.cpu_initialization_seconds > now:
-        return not pod.ready or usage.at < pod.ready_changed_at + usage.window_seconds
-    return not pod.ready and pod.started_at + controller.initial_readiness_seconds > pod.ready_changed_at
+        return pod.unready or usage.at < pod.ready_changed_at + usage.window_seconds
+    return pod.unready and pod.started_at + controller.initial_readiness_seconds > pod.ready_changed_at
 
 
 def _usage(metric: Metric, seen: Observation) -> dict[str, tuple[int, Usage]]:
@@ -242,10 +260,10 @@ def _usage(metric: Metric, seen: Observation) -> dict[str, tuple[int, Usage]]:
 def _requests(metric: Metric, pods: Iterable[Pod]) -> dict[str, int]:
     requests = {}
     for pod in pods:
-        wanted = [name for name in pod.requests if metric.container in (None, name)]
-        if not wanted or any(metric.resource not in pod.requests[name] for name in wanted):
+        request = pod.request(metric)
+        if request is None:
             raise MetricUnusable(f"pod {pod.name} has no request for {metric.name}")
-        requests[pod.name] = sum(pod.requests[name][metric.resource] for name in wanted)
+        requests[pod.name] = request
     return requests
 
 
