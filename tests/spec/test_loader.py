@@ -10,10 +10,13 @@ import pytest
 from pydantic import ValidationError
 
 from portal.errors import PortalError
-from portal.spec.loader import load_environments
+from portal.spec.environment import Environment, LocalEnvironment
+from portal.spec.loader import load, load_environments
 from portal.spec.problems import InvalidDataError, Problem
 from portal.spec.rules import broken
 from portal.spec.rules.machines import machine_architecture
+from portal.spec.shared import Shared
+from portal.spec.versions import Versions
 from tests.conftest import ROOT
 
 LOAD_TEST = (
@@ -60,22 +63,22 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("dev", "retention_days: 0", "retention_days: 5", "backup.retention_days = 5   must be 0 with backup.level none"),
         ("prod", "continuous, retention_days: 30", "continuous, retention_days: 29", "must be at least 30 with backup.level continuous"),
         ("prod", "    # Services of this cloud are not built yet.\n    placement: {backstage-db: cluster, backstage-cache: cluster}\n", "", "clouds.gcp.placement   leaves backstage-db managed, which is not built on this cloud; say `backstage-db: cluster` here"),
-        ("dev", "backstage-db: {placement: cluster}", "backstage-db: {placement: elsewhere}", "data.backstage-db.placement = elsewhere   input should be 'cluster' or 'managed'"),
+        ("dev", "backstage-db: {placement: cluster}", "backstage-db: {placement: elsewhere}", "data.backstage-db.placement = elsewhere   must be 'cluster' or 'managed'"),
         ("local", "backstage-cache: {placement: cluster}", "backstage-cache: {placement: managed}", "data.backstage-cache.placement = managed   must be cluster: a local cluster has no cloud around it"),
         ("prod", "application: {min: 6, max: 20,", "application: {min: 6, max: 200,", "clouds.aws.network.pod_cidr = 100.64.128.0/17   is too small: a zone's quarter of it holds 8187 addresses, and 11880 pods may run there"),
         ("staging", "api_allowed_cidrs: [198.51.100.0/24]\n      deployer_role", "api_allowed_cidrs: []\n      deployer_role", "clouds.aws.cluster.api_allowed_cidrs = []   is empty, so the API server has no public address; people then need clouds.aws.ops_host"),
         ("staging", "[ecr.api, ecr.dkr, sts, logs,", "[ecr.api, sts,", "lacks ecr.dkr, logs, by which load_generators: fargate"),
         ("staging", "mesh: true", "mesh: false", "clouds.aws.load_generators = fargate   needs mesh: true"),
-        ("prod", "wakes_at_hour: 7", "wakes_at_hour: 25", "clouds.aws.ops_host.wakes_at_hour = 25   input should be less than or equal to 23"),
-        ("prod", "interface_endpoints:\n        [ecr.api", "interface_endpoints:\n        [ecr", "clouds.aws.network.interface_endpoints.0 = ecr   input should be"),
+        ("prod", "wakes_at_hour: 7", "wakes_at_hour: 25", "clouds.aws.ops_host.wakes_at_hour = 25   must be at most 23"),
+        ("prod", "interface_endpoints:\n        [ecr.api", "interface_endpoints:\n        [ecr", "clouds.aws.network.interface_endpoints.0 = ecr   must be 'ec2messages', 'ecr.api', 'ecr.dkr'"),
         ("prod", "second_region: eu-central-1", "second_region: eu-west-1", "clouds.aws.data.second_region = eu-west-1   must differ from clouds.aws.region"),
         ("staging", "caches: {shards: 2, replicas: 1}", "caches: {shards: 2, replicas: 0}", "managed.caches.replicas = 0   must be at least 1 in staging"),
-        ("prod", "price_class: PriceClass_All", "price_class: All", "clouds.aws.edge.price_class = All   input should be 'PriceClass_100', 'PriceClass_200' or 'PriceClass_All'"),
-        ("prod", "requests_per_address: 20000", "requests_per_address: 5", "clouds.aws.edge.requests_per_address = 5   input should be greater than or equal to 10"),
+        ("prod", "price_class: PriceClass_All", "price_class: All", "clouds.aws.edge.price_class = All   must be 'PriceClass_100', 'PriceClass_200' or 'PriceClass_All'"),
+        ("prod", "requests_per_address: 20000", "requests_per_address: 5", "clouds.aws.edge.requests_per_address = 5   must be at least 10"),
         ("prod", "mesh: true", "mesh: false", "clouds.aws.edge   must be null where mesh is false"),
-        ("prod", "eu-west-1", "eu-north-1", "clouds.aws.region = eu-north-1   has no authority of database certificates in authorities/"),
+        ("prod", "eu-west-1", "eu-north-1", "clouds.aws.region = eu-north-1   has no authority of database certificates in constructs/portal/aws/authorities/; put RDS's bundle of the region there as eu-north-1.pem"),
         ("staging", "sentinels: 3", "sentinels: 1", "data.portal-cache.sentinels = 1   must equal replicas (3)"),
-        ("prod", "memory-optimized: {min: 2", "memory-optimised: {min: 2", "nodes.memory-optimised = memory-optimised   input should be 'system'"),
+        ("prod", "memory-optimized: {min: 2", "memory-optimised: {min: 2", "nodes.memory-optimised   must be 'system', 'application' or 'memory-optimized'; did you mean memory-optimized?"),
         ("prod", "  memory-optimized: {min: 2, max: 10, disk_gib: 100, architecture: amd64}\n", "", "nodes   lacks the node group memory-optimized"),
         ("prod", "      memory-optimized: {instance_type: r7i.xlarge}\n", "", "clouds.aws.nodes   lacks the node group memory-optimized"),
         ("prod", "instance_type: r7i.xlarge", "instance_type: r7g.xlarge", "= r7g.xlarge   is arm64, but nodes.memory-optimized.architecture is amd64"),
@@ -117,13 +120,13 @@ def test_committed_data_are_valid(folder: Path) -> None:
             "monitoring.receiver = slack   must be left out: there is no store of secrets",
         ),
         ("prod", "secret: sign-in}", "secret: other}", "portal.sign_in.secret = other   must be one of portal.secrets"),
-        ("prod", "provider: oidc", "provider: ldap", "portal.sign_in"),
-        ("prod", "level: enterprise", "level: gold", "monitoring.level = gold   input should be 'basic', 'full' or 'enterprise'"),
-        ("prod", "domain:", "domian:", "portal.domian   is not a known field"),
+        ("prod", "provider: oidc", "provider: saml", "portal.sign_in.provider = saml   must be 'guest' or 'oidc'"),
+        ("prod", "level: enterprise", "level: gold", "monitoring.level = gold   must be 'basic', 'full' or 'enterprise'"),
+        ("prod", "domain:", "domian:", "portal.domian   is not a known field; did you mean domain?"),
         ("prod", "domain:", "domian:", "portal.domain   is missing"),
-        ("prod", "protected: true", "protected: true\ncharts: {prometheus: {reason: a good reason, values: {}}}", "charts.prometheus = prometheus   input should be 'alert"),
+        ("prod", "protected: true", "protected: true\ncharts: {prometheus: {reason: a good reason, values: {}}}", "charts.prometheus   is none of the 29 known names; did you mean kube-prometheus-stack?"),
         ("prod", "tier: prod", "tier: dev", "tier = dev   must be prod, the name of the file"),
-        ("prod", 'account: "333333333333"', "account: 333333333333", "clouds.aws.account = 333333333333   input should be a valid string"),
+        ("prod", 'account: "333333333333"', "account: 333333333333", "clouds.aws.account = 333333333333   must be text: put it in quotes"),
         ("prod", "protected: true", "protected: true\nprotected: false", "protected   stands twice; keep one"),
         ("prod", "{min: 6, max: 6}", "{min: 7, max: 6}", "portal.backend.replicas.min = 7   must not be above max (6)"),
         ("prod", "archive_days: 395", "archive_days: 89", "monitoring.archive_days = 89   must be at least 90 with monitoring.level enterprise"),
@@ -132,7 +135,7 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("local", "  domain:", "  secrets: [sign-in]\n  domain:", "portal.secrets = sign-in   needs a cloud's store of secrets"),
         ("staging", "daily, retention_days: 14", "daily, retention_days: 6", "backup.retention_days = 6   must be at least 7 with backup.level daily"),
         ("local", "sentinels: 1", "sentinels: 3", "data.portal-cache.sentinels = 3   must equal replicas (1)"),
-        ("local", "tier: dev", "tier: prod", "tier = prod   input should be 'dev'"),
+        ("local", "tier: dev", "tier: prod", "tier = prod   must be 'dev'"),
         ("prod", "cidr: 10.31.0.0/20", "cidr: 10.136.0.0/20", "clouds.gcp.network.pod_cidr = 10.136.0.0/14   overlaps clouds.gcp.network.cidr"),
         ("prod", "cidr: 10.33.0.0/16", "cidr: 10.244.0.0/16", "clouds.azure.network.pod_cidr = 10.244.0.0/16   overlaps clouds.azure.network.cidr"),
         ("staging", "cidr: 10.21.0.0/20", "cidr: 10.11.0.0/20", "overlaps clouds.gcp.network.cidr of dev (10.11.0.0/20)"),
@@ -145,12 +148,12 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/0]", "clouds.aws.cluster.api_allowed_cidrs.0 = 0.0.0.0/0   opens the API server"),
         ("prod", "cidr: 10.30.0.0/16", "cidr: 10.30.0.0", "clouds.aws.network.cidr = 10.30.0.0   must be an IPv4 network with no host bits set"),
         ("prod", "cidr: 10.30.0.0/16", 'cidr: "fd00::/48"', "clouds.aws.network.cidr = fd00::/48   must be an IPv4 network; the platform has no IPv6 ranges"),
-        ("prod", 'account: "333333333333"', 'account: "33333333333"', "clouds.aws.account = 33333333333   string should match pattern"),
-        ("prod", "domain: portal.example.com", "domain: https://portal.example.com", "portal.domain = https://portal.example.com   string should match pattern"),
+        ("prod", 'account: "333333333333"', 'account: "33333333333"', "clouds.aws.account = 33333333333   must look like 123456789012"),
+        ("prod", "domain: portal.example.com", "domain: https://portal.example.com", "portal.domain = https://portal.example.com   must look like portal.example.com"),
         ("prod", "[eu-west-1a, eu-west-1b, eu-west-1c]", "[eu-west-1a, eu-west-1b]", "clouds.aws.zones"),
         ("prod", '["1", "2", "3"]', '["1", "2"]', "clouds.azure.zones"),
-        ("prod", "storage_gib: 500", 'storage_gib: "500"', "data.portal-db.storage_gib = 500   input should be a valid integer"),
-        ("prod", "protected: true", 'protected: "true"', "protected = true   input should be a valid boolean"),
+        ("prod", "storage_gib: 500", 'storage_gib: "500"', "data.portal-db.storage_gib = 500   must be a whole number, without unit or quotes"),
+        ("prod", "protected: true", 'protected: "true"', "protected = true   must be true or false, without quotes"),
         ("prod", "tier: prod", "tier: [prod", "is not YAML"),
         ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {}}", "load_test.calibration   must have one of rate_rps (measured as the test begins) and config_map (of an earlier run), and not both"),
         ("prod", "tier: prod", "tier: prod\n" + LOAD_TEST + "calibration: {rate_rps: 5, config_map: a-report}}", "load_test.calibration   must have one of rate_rps"),
@@ -160,6 +163,25 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("dev", "tier: dev", "tier: dev\n" + LOAD_TEST + "calibration: {rate_rps: 5}}", "load_test.calibration   must be left out: portal.frontend.replicas has the same min and max, so there is no autoscaler to watch"),
         ("local", "tier: dev", "tier: dev\n" + LOAD_TEST + "steps: [{replicas: 7, rate_rps: 9, hold_seconds: 60}]}", "load_test.steps   must be left out"),
         ("prod", "tier: prod", "- tier: prod", "is not YAML"),
+        ("prod", "provider: oidc, ", "", "portal.sign_in.provider   is missing"),
+        ("prod", "issuer:", "isuer:", "portal.sign_in.issuer   is missing"),
+        ("prod", "domain:", "address:", "portal.address   is not a known field; known here: domain, secrets, sign_in"),
+        ("prod", "memory: 4Gi}", "memory: 4G}", "portal.frontend.resources.memory = 4G   must look like 4Gi"),
+        ("prod", "second_region: eu-central-1", "second_region: eu", "second_region = eu   must look like eu-central-1"),
+        ("prod", "domain: portal.example.com", "domain: [portal]", 'portal.domain = ["portal"]   must be text'),
+        ("prod", "domain: portal.example.com", "domain:", "portal.domain   is empty; must be text"),
+        ("prod", '["1", "2", "3"]', "[1, 2, 3]", "clouds.azure.zones.0 = 1   must be '1', '2' or '3': put it in quotes"),
+        ("prod", "log_retention_days: 365", 'log_retention_days: "365"', "400 or 731: leave the quotes out"),
+        ("prod", "[eu-west-1a, eu-west-1b, eu-west-1c]", "[eu-west-1a]", "must have at least 3 entries, not 1"),
+        ("prod", "time_zone: Europe/Dublin", "time_zone: Europe/Dubln", "time_zone = Europe/Dubln   is no time zone; did you mean Europe/Dublin?"),
+        ("prod", "sleeps_at_hour: 19", "sleeps_at_hour: 7", "sleeps_at_hour = 7   must differ from wakes_at_hour (7)"),
+        ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/1, 128.0.0.0/1]", "clouds.azure.cluster.api_allowed_cidrs.1 = 128.0.0.0/1   opens the API server"),
+        ("prod", "protected: true", "protected: true\n? [a, b]\n: c", "(the file)   has a list or fields where a name belongs"),
+        ("prod", "protected: true", "protected: {{ .Values.x }}", "protected   has a list or fields where a name belongs; quote text that begins with [ or {"),
+        ("prod", "protected: true", "protected: &it [*it]", "protected.0   stands for what it is itself a part of"),
+        ("prod", "protected: true", "protected: &it {a: {b: *it}}", "protected.a.b   stands for what it is itself a part of"),
+        ("prod", "protected: true", "protected: 2026-13-45", "protected = 2026-13-45   is not what it looks like (timestamp); put text in quotes"),
+        ("prod", "protected: true", "protected: !yes true", "protected = true   is not what it looks like (!yes)"),
     ],
 )  # fmt: skip
 def test_each_rule_names_field_value_and_rule(
@@ -271,4 +293,51 @@ def test_a_file_that_is_no_text_is_one_clear_line(folder: Path) -> None:
 
 def test_an_empty_file_is_a_problem_not_a_crash(folder: Path) -> None:
     (folder / "dev.yaml").write_text("")
-    assert "environments/dev.yaml is not valid" in problems(folder)
+    assert "line 1    (the file)   is empty; must be fields (name: value)" in problems(folder)
+
+
+def test_one_wrong_key_is_one_problem(folder: Path, edit: Edit) -> None:
+    """Neither once for each kind of store, nor again for what its default would break."""
+    edit("prod", "{backstage-db: cluster,", "{backstagedb: cluster,")
+    lines = [line for line in problems(folder).splitlines() if line.startswith("  line")]
+    assert [line.split()[2] for line in lines] == [f"clouds.{name}.placement.backstagedb" for name in ("gcp", "azure")]
+    assert all(line.endswith("; did you mean backstage-db?") for line in lines)
+
+
+def test_an_anchor_may_be_used_where_it_is_not_open(folder: Path, edit: Edit) -> None:
+    edit("prod", "requests: {cpu: 200m", "requests: &small {cpu: 200m")
+    edit("prod", 'limits: {cpu: "1", memory: 4Gi}', "limits: *small")
+    load_environments(folder)
+
+
+def test_time_zones_are_not_checked_where_the_system_knows_none(
+    folder: Path, edit: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.spec.types.available_timezones", set)
+    edit("prod", "time_zone: Europe/Dublin", "time_zone: Europe/Dubln")
+    load_environments(folder)
+
+
+def test_an_ops_host_may_be_awake_at_night(folder: Path, edit: Edit) -> None:
+    edit("prod", "wakes_at_hour: 7, sleeps_at_hour: 19", "wakes_at_hour: 19, sleeps_at_hour: 7")
+    load_environments(folder)
+
+
+def test_files_of_the_checkout_are_named_from_its_top() -> None:
+    with pytest.raises(PortalError, match=r"^constructs/portal/nowhere\.yaml is missing"):
+        load(ROOT / "constructs" / "portal" / "nowhere.yaml", Shared)
+
+
+def test_every_pattern_has_an_example_that_matches_it() -> None:
+    """A refused text is shown the example, not the pattern."""
+    for model in (Environment, LocalEnvironment, Shared, Versions):
+        for node in patterns(model.model_json_schema()):
+            assert re.fullmatch(node["pattern"], node["examples"][0]), node
+
+
+def patterns(node: Any) -> Iterator[dict[str, Any]]:
+    """Every part of a JSON Schema that has a pattern."""
+    if isinstance(node, dict) and "pattern" in node:
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from patterns(child)

@@ -1,5 +1,6 @@
 """Whatever is done to the committed files, the loader answers with valid data or with its own error."""
 
+import re
 import tempfile
 from copy import deepcopy
 from pathlib import Path
@@ -77,3 +78,4 @@ def test_a_mutated_file_is_valid_or_refused_in_our_words(documents: dict[str, An
         else:
             refusal = None
         assert refusal is None or "environments/" in refusal
+        assert refusal is None or not re.search(r"[Ii]nput|literal\[|dictionary|\bNone\b", refusal)

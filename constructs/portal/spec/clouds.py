@@ -1,15 +1,28 @@
 """A cloud's own block of an environment: what only that cloud calls by its own name."""
 
 from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from portal.spec.types import AwsAccount, Cidr, Name, Several, Spec, Uuid, as_tuple
+from portal.spec.types import (
+    AwsAccount,
+    AwsRegion,
+    Cidr,
+    IamRoleName,
+    InstanceType,
+    Name,
+    Several,
+    Spec,
+    TimeZone,
+    Uuid,
+    as_tuple,
+)
 from portal.spec.workloads import Placement, StoreName
 
 NodeGroupName = Literal["system", "application", "memory-optimized"]
 """The guide's node groups ("Cluster Configuration")."""
+NODE_GROUPS: tuple[NodeGroupName, ...] = get_args(NodeGroupName)
 
 WORKLOAD_TYPES: dict[NodeGroupName, str] = {
     "system": "system",
@@ -98,9 +111,7 @@ class AwsCluster(PublicApi):
     api_allowed_cidrs: Annotated[tuple[Cidr, ...], BeforeValidator(as_tuple)] = Field(
         description="Who may reach the API server over the internet; empty: nobody, and deploys run inside the network."
     )
-    deployer_role: str = Field(
-        pattern=r"^[\w+=,.@-]{1,64}$", description="Name of the IAM role that deploys; it administers the cluster."
-    )
+    deployer_role: IamRoleName = Field(description="Name of the IAM role that deploys; it administers the cluster.")
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365, 400, 731]
 
 
@@ -109,8 +120,7 @@ class AwsData(Spec):
 
     database_class: str = Field(pattern=r"^db\.[a-z0-9-]+\.[a-z0-9]+$", examples=["db.m8g.large"])
     cache_class: str = Field(pattern=r"^cache\.[a-z0-9-]+\.[a-z0-9]+$", examples=["cache.m7g.large"])
-    second_region: str | None = Field(
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+    second_region: AwsRegion | None = Field(
         examples=["eu-central-1"],
         description="Where copies of backups and secrets go; null: nowhere.",
     )
@@ -140,19 +150,17 @@ class AwsEdge(Spec):
 class AwsOpsHost(Spec):
     """The machine by which people reach what has no public address; it hibernates in the evening."""
 
-    instance_type: str = Field(
-        pattern=r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", examples=["t3.small"], description="One that can hibernate."
-    )
+    instance_type: InstanceType = Field(examples=["t3.small"], description="One that can hibernate.")
     disk_gib: int = Field(ge=20, le=100, description="Its memory has to fit too.")
     wakes_at_hour: int = Field(ge=0, le=23, description="On working days.")
     sleeps_at_hour: int = Field(ge=0, le=23)
-    time_zone: str = Field(pattern=r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$", examples=["Europe/Berlin"])
+    time_zone: TimeZone
 
 
 class AwsNodes(Spec):
     """The EC2 side of a node group."""
 
-    instance_type: str = Field(pattern=r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", examples=["m7i.large"])
+    instance_type: InstanceType
 
 
 class Cloud(Spec):
@@ -167,7 +175,7 @@ class Aws(Cloud):
     """One environment on AWS."""
 
     account: AwsAccount
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", examples=["eu-west-1"])
+    region: AwsRegion
     zones: Annotated[Several[str], Field(min_length=3, max_length=3)]
     network: AwsNetwork
     cluster: AwsCluster

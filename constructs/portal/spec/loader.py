@@ -1,17 +1,17 @@
 """Reads data files into models, or raises one error that lists everything wrong with all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from portal.errors import PortalError
-from portal.spec import rules
+from portal.spec import rules, words
 from portal.spec.environment import Environment, LocalEnvironment
-from portal.spec.problems import FileProblem, InvalidDataError, Problem
+from portal.spec.problems import FileProblem, InvalidDataError, Problem, from_checkout
 from portal.spec.problems import Path as FieldPath
 from portal.spec.rules.network import routed_ranges_are_apart
 from portal.spec.rules.stores import names_are_below_the_zone
@@ -77,12 +77,13 @@ class Document:
         self._file = file
         self._lines: dict[FieldPath, int] = {(): 1}
         self._repeated: list[Problem] = []
+        self._open: list[yaml.Node] = []
         self._data = self._read_node(node, ()) if node is not None else None
 
     @classmethod
     def read(cls, file: Path) -> "Document":
         """Reads `file`. Raises `PortalError` if it is missing or not YAML."""
-        name = f"{file.parent.name}/{file.name}"
+        name = from_checkout(file)
         try:
             return cls(name, yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
         except FileNotFoundError:
@@ -93,10 +94,8 @@ class Document:
             raise PortalError(f"{name} cannot be read: {error}") from None
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 1
             reason = getattr(error, "problem", None) or "unreadable text"
-            wrong = Problem(path=(), value=None, rule=f"is not YAML: {reason}", show_value=False)
-            raise InvalidDataError([FileProblem(file=name, line=line, problem=wrong)]) from None
+            _refuse(name, mark, (), f"is not YAML: {reason}")
 
     def parse(
         self, model: type[Model], cross_field_rules: tuple[rules.LayerRule, ...]
@@ -107,7 +106,7 @@ class Document:
         try:
             value = model.model_validate(self._data)
         except ValidationError as error:
-            problems += map(_problem, error.errors(include_url=False))
+            problems += words.problems(error, model, self._data)
             value = _what_is_valid(model, self._data)
             problems += rules.broken(cross_field_rules, value, partial=True)
         else:
@@ -123,15 +122,25 @@ class Document:
 
     def _read_node(self, node: yaml.Node, path: FieldPath) -> Any:
         self._lines.setdefault(path, node.start_mark.line + 1)
+        if any(node is above for above in self._open):
+            _refuse(self._file, node.start_mark, path, "stands for what it is itself a part of; write its content out")
+        if isinstance(node, yaml.ScalarNode):
+            return self._read_scalar(node, path)
+        self._open.append(node)
+        value: Any
         if isinstance(node, yaml.MappingNode):
-            return dict(self._read_pairs(node, path))
-        if isinstance(node, yaml.SequenceNode):
-            return [self._read_node(item, (*path, index)) for index, item in enumerate(node.value)]
-        return _SCALARS.construct_object(node)
+            value = dict(self._read_pairs(node, path))
+        else:
+            value = [self._read_node(item, (*path, index)) for index, item in enumerate(node.value)]
+        self._open.pop()
+        return value
 
     def _read_pairs(self, node: yaml.MappingNode, path: FieldPath) -> Iterator[tuple[Any, Any]]:
         seen = set()
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                rule = "has a list or fields where a name belongs; quote text that begins with [ or {"
+                _refuse(self._file, key_node.start_mark, path, rule)
             key = key_node.value
             place = (*path, key)
             if key in seen:
@@ -140,24 +149,21 @@ class Document:
             self._lines[place] = key_node.start_mark.line + 1
             yield key, self._read_node(value_node, place)
 
+    def _read_scalar(self, node: yaml.ScalarNode, path: FieldPath) -> Any:
+        try:
+            return _SCALARS.construct_object(node)
+        except (yaml.YAMLError, ValueError):
+            rule = f"is not what it looks like ({node.tag.rpartition(':')[2]}); put text in quotes"
+            _refuse(self._file, node.start_mark, path, rule, node.value)
+
 
 _SCALARS = yaml.SafeLoader("")
 
 
-def _problem(error: Any) -> Problem:
-    """A pydantic error in this project's words."""
-    words: Mapping[str, Callable[[Any], str]] = {
-        "missing": lambda _: "is missing",
-        "extra_forbidden": lambda _: (
-            "is not a known field; look for a misspelling (make schema gives editors the list)"
-        ),
-    }
-    kind = error["type"]
-    say = words.get(kind, lambda e: str(e["msg"])[0].lower() + str(e["msg"])[1:])
-    path = tuple(part for part in error["loc"] if part != "[key]")
-    return Problem(
-        path=path, value=error["input"], rule=say(error), show_value=kind not in {"missing", "extra_forbidden"}
-    )
+def _refuse(file: str, mark: yaml.Mark | None, path: FieldPath, rule: str, value: str | None = None) -> NoReturn:
+    """Ends the reading of a file that is no tree of values."""
+    problem = Problem(path=path, value=value, rule=rule, show_value=value is not None)
+    raise InvalidDataError([FileProblem(file=file, line=mark.line + 1 if mark else 1, problem=problem)]) from None
 
 
 def _what_is_valid(model: type[Spec], data: Any) -> Any:
@@ -165,6 +171,7 @@ def _what_is_valid(model: type[Spec], data: Any) -> Any:
     if not isinstance(data, dict):
         return None
     valid: dict[str, Any] = {}
+    wrong: list[str] = []
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key not in data:
@@ -174,7 +181,13 @@ def _what_is_valid(model: type[Spec], data: Any) -> Any:
         except ValidationError:
             if isinstance(field.annotation, type) and issubclass(field.annotation, Spec):
                 valid[name] = _what_is_valid(field.annotation, data[key])
-    return model.model_construct(**valid)
+            else:
+                wrong.append(name)
+    partial = model.model_construct(**valid)
+    for name in wrong:
+        # A default in its place would break rules that the file does not break.
+        partial.__dict__.pop(name, None)
+    return partial
 
 
 @cache

@@ -1,10 +1,14 @@
 """What is wrong with a data file, said so that the reader can mend it without a second look."""
 
+import json
+import pathlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from portal.errors import PortalError
+from portal.synthesis import ROOT
 
 Path = tuple[str | int, ...]
 """Keys and list indexes from the top of a file to a value."""
@@ -35,7 +39,11 @@ class FileProblem:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = (
+        json.dumps(value, default=str, ensure_ascii=False)
+        if isinstance(value, dict | list | bool | None)
+        else str(value)
+    )
     return text if len(text) <= 60 else text[:57] + "..."
 
 
@@ -59,3 +67,14 @@ class InvalidDataError(PortalError):
 
 def min_above_max(path: Path, low: int, high: int) -> Problem:
     return Problem(path=path, value=low, rule=f"must not be above max ({high})")
+
+
+def did_you_mean(value: Any, names: Iterable[str]) -> str:
+    """The end of a rule: the one of `names` that was probably meant, or nothing."""
+    near = get_close_matches(str(value), names, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def from_checkout(file: pathlib.Path) -> str:
+    """The path of a file as a person opens it who stands in the checkout."""
+    return str(file.relative_to(ROOT) if file.is_relative_to(ROOT) else file)

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from portal.spec.environment import Tier
-from portal.spec.types import AwsAccount, DomainName, Several, Spec
+from portal.spec.types import AwsAccount, AwsRegion, DomainName, Email, IamRoleName, Several, Spec
 
 PLANNER: Final = "portal-plan"
 """The role that plans take, in every account: it reads, and changes nothing."""
@@ -14,7 +14,7 @@ IMAGES: Final = "portal-images"
 OWN_IMAGES: Final = ("portal/loadtest",)
 """Repositories of those; the portal's own are pushed from where its source is."""
 
-GithubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+GithubName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}$", examples=["production"])]
 
 
 class GithubEnvironments(Spec):
@@ -32,29 +32,29 @@ class GithubEnvironments(Spec):
         return name
 
 
+ImageName = Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$", examples=["portal/frontend"])]
+
+
 class Budget(Spec):
     """What one account may cost in a month, and who hears of it when it will cost more."""
 
     monthly_usd: int = Field(ge=1)
-    alert_emails: Annotated[Several[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]], Field(max_length=10)]
+    alert_emails: Annotated[Several[Email], Field(max_length=10)]
 
 
 class SharedAws(Spec):
     """The account that the environments' accounts share."""
 
     account: AwsAccount
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", examples=["eu-west-1"])
-    administrator_role: str = Field(
-        pattern=r"^[\w+=,.@-]{1,64}$",
+    region: AwsRegion
+    administrator_role: IamRoleName = Field(
         description="Role in each environment's account that whoever deploys the shared stacks may assume.",
     )
     state_in_bucket: bool = Field(
         description="Where bootstrap-aws keeps its own state: false, in a file; true, in its bucket."
     )
     zone: DomainName = Field(description="Public zone that holds every environment's name.")
-    repositories: Several[Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$")]] = Field(
-        description="Image repositories of the registry."
-    )
+    repositories: Several[ImageName] = Field(description="Image repositories of the registry.")
     audit_retention_days: int = Field(ge=90, le=3650)
     budget: Budget
 
@@ -69,7 +69,9 @@ class Shared(Spec):
     """environments/shared.yaml."""
 
     repository: str = Field(
-        pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9_.-]{1,100}$", description="GitHub owner and name of this project."
+        pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9_.-]{1,100}$",
+        examples=["example-org/portal-platform"],
+        description="GitHub owner and name of this project.",
     )
     github_environments: GithubEnvironments
     clouds: SharedClouds

@@ -2,9 +2,21 @@
 
 from ipaddress import IPv4Network, ip_network
 from typing import Annotated, Any, TypeVar
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
+
+from portal.spec.problems import did_you_mean
 
 T = TypeVar("T")
 
@@ -29,6 +41,13 @@ def _parse_cidr(value: Any) -> IPv4Network:
     if not isinstance(network, IPv4Network):
         raise PydanticCustomError("cidr", "must be an IPv4 network; the platform has no IPv6 ranges")
     return network
+
+
+def _known_time_zone(value: str) -> str:
+    known = available_timezones()
+    if known and value not in known:
+        raise PydanticCustomError("time_zone", "is no time zone{hint}", {"hint": did_you_mean(value, known)})
+    return value
 
 
 def as_tuple(value: Any) -> Any:
@@ -77,8 +96,23 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(as_tuple)]
 Words = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(as_tuple)]
 """Any number of texts, in order."""
 
+AwsRegion = Annotated[str, *_pattern(r"^[a-z]{2}(-[a-z]+)+-\d$", "eu-west-1")]
+
+IamRoleName = Annotated[str, *_pattern(r"^[\w+=,.@-]{1,64}$", "portal-deploy")]
+
+InstanceType = Annotated[str, *_pattern(r"^[a-z]+\d[a-z0-9-]*\.[a-z0-9-]+$", "m7i.large")]
+"""A size of EC2."""
+
+TimeZone = Annotated[str, *_pattern(r"^[A-Za-z_]+(/[A-Za-z_+-]+)*$", "Europe/Berlin"), AfterValidator(_known_time_zone)]
+"""A name of the IANA database, as far as this machine has one."""
+
 AwsAccount = Annotated[str, *_pattern(r"^\d{12}$", "123456789012")]
 """A 12-digit AWS account id, quoted in YAML so that leading zeros stay."""
+
+Email = Annotated[str, *_pattern(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "platform@example.com")]
+
+Moment = Annotated[str, *_pattern(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})$", "2026-01-31T12:00:00Z")]
+"""A time (RFC 3339), quoted in YAML so that it stays a text."""
 
 Uuid = Annotated[
     str,

@@ -12,7 +12,7 @@ from portal.spec.types import Digest, Repository, Spec
 class KubernetesVersion(Spec):
     """The minor version that every cluster runs."""
 
-    version: str = Field(pattern=r"^1\.\d{2}$")
+    version: str = Field(pattern=r"^1\.\d{2}$", examples=["1.34"])
     reason: str
 
 
@@ -29,10 +29,13 @@ AddonName = Literal[
 """Addons of EKS that a cluster has."""
 
 
+AddonBuild = Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$", examples=["v1.34.0-eksbuild.1"])]
+
+
 class EksAddons(Spec):
     """The builds of EKS's addons."""
 
-    versions: dict[AddonName, Annotated[str, Field(pattern=r"^v\d+\.\d+\.\d+-eksbuild\.\d+$")]]
+    versions: dict[AddonName, AddonBuild]
     reason: str
 
 
@@ -40,7 +43,7 @@ class OperandImage(Spec):
     """An image that an operator starts for us. A third party's, so a tag may stand where its digest is not known."""
 
     repository: Repository
-    tag: str = Field(pattern=r"^[\w][\w.-]{0,127}$")
+    tag: str = Field(pattern=r"^[\w][\w.-]{0,127}$", examples=["v1.2.3"])
     digest: Digest | None = None
     reason: str
 
@@ -53,17 +56,18 @@ class OperandImage(Spec):
 class Chart(Spec):
     """A third-party Helm chart."""
 
-    repository: str = Field(pattern=r"^(https|oci)://\S+$")
-    version: str = Field(pattern=r"^v?\d+\.\d+\.\d+$")
+    repository: str = Field(pattern=r"^(https|oci)://\S+$", examples=["https://charts.example.com"])
+    version: str = Field(pattern=r"^v?\d+\.\d+\.\d+$", examples=["1.2.3"])
     reason: str
+
+
+Mirror = Annotated[str, Field(pattern=r"^(https?|oci)://\S+$", examples=["oci://registry.example.com/charts"])]
 
 
 class Charts(Spec):
     """The third-party charts, and where to take all of them from instead of their own repositories."""
 
-    mirror: str | None = Field(
-        pattern=r"^(https?|oci)://\S+$", description="HTTP chart repository or OCI registry path; null: none."
-    )
+    mirror: Mirror | None = Field(description="HTTP chart repository or OCI registry path; null: none.")
     releases: dict[str, Chart]
 
     def repository_of(self, name: str) -> str:

@@ -1,6 +1,6 @@
 """What runs in the cluster and how big it is: the guide's environment matrix, as types."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from portal.spec.types import (
     Digest,
     DomainName,
     MemoryQuantity,
+    Moment,
     Name,
     Names,
     Repository,
@@ -74,7 +75,7 @@ class OidcSignIn(Spec):
         description="Address of the provider; its metadata is below, at /.well-known/openid-configuration.",
         examples=["https://login.example.com/realms/company"],
     )
-    client_id: str = Field(pattern=r"^[A-Za-z0-9_.:@/-]+$")
+    client_id: str = Field(pattern=r"^[A-Za-z0-9_.:@/-]+$", examples=["portal"])
     secret: Name = Field(description="The one of portal.secrets that holds the client's secret, as `client-secret`.")
 
 
@@ -99,9 +100,8 @@ class Recovery(Spec):
     """From which backup a database starts. Read only when the database is made: it stays for the record."""
 
     archive: Name = Field(description="Folder of the lost database in the backup store.")
-    target_time: str | None = Field(
+    target_time: Moment | None = Field(
         default=None,
-        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:\d{2})$",
         description="The moment to go back to (RFC 3339), quoted; null: the newest that the archive holds.",
     )
 
@@ -111,10 +111,10 @@ Placement = Literal["cluster", "managed"]
 
 DatabaseName = Literal["portal-db", "backstage-db"]
 CacheName = Literal["portal-cache", "backstage-cache"]
-StoreName = DatabaseName | CacheName
+StoreName = Literal[DatabaseName, CacheName]
 
-DATABASES: tuple[DatabaseName, ...] = ("portal-db", "backstage-db")
-CACHES: tuple[CacheName, ...] = ("portal-cache", "backstage-cache")
+DATABASES: tuple[DatabaseName, ...] = get_args(DatabaseName)
+CACHES: tuple[CacheName, ...] = get_args(CacheName)
 
 
 class Store(Spec):
@@ -266,6 +266,7 @@ class Monitoring(Spec):
     receiver: Receiver | None = Field(default=None, description="Who is told of alerts; null: nobody.")
     runbooks: str = Field(
         pattern=r"^https://[^\s\"{}]+[^/\s\"{}]$",
+        examples=["https://git.example.com/portal/blob/main/docs/runbooks"],
         description="Address of docs/runbooks as people reach it, without a slash at its end; alerts link there.",
     )
 

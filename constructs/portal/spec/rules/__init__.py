@@ -28,6 +28,7 @@ from portal.spec.rules.machines import (
     azure_nodes_match,
     azure_zones_differ,
     every_node_group_is_sized,
+    the_ops_host_is_awake_for_a_while,
 )
 from portal.spec.rules.network import (
     a_private_api_has_a_way_in,
@@ -72,6 +73,7 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     azure_nodes_match,
     aws_zones_are_in_the_region,
     azure_zones_differ,
+    the_ops_host_is_awake_for_a_while,
     aws_ranges_are_apart,
     gcp_ranges_are_apart,
     azure_ranges_are_apart,

@@ -21,6 +21,7 @@ def replicas_have_room(layer: KubernetesLayer) -> Iterator[Problem]:
 
 
 def a_load_test_knows_its_steps(layer: KubernetesLayer) -> Iterator[Problem]:
+    """They are given, or worked out of what one arrival costs; an autoscaler has to be there to follow them."""
     test, replicas = layer.load_test, layer.portal.frontend.replicas
     if not test or not (test.steps or test.calibration):
         return

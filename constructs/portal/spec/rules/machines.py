@@ -4,14 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from portal.spec.clouds import AwsNodes, AzureNodes
+from portal.spec.clouds import NODE_GROUPS, AwsNodes, AzureNodes
 from portal.spec.environment import Environment
 from portal.spec.problems import Problem, min_above_max
 
-NODE_GROUPS = ("system", "application", "memory-optimized")
-
 
 def every_node_group_is_sized(environment: Environment) -> Iterator[Problem]:
+    """Pods name their group, and would wait for ever for one that is not there."""
     for name in NODE_GROUPS:
         if name not in environment.nodes:
             rule = f"lacks the node group {name}; the platform needs {', '.join(NODE_GROUPS)}"
@@ -32,6 +31,7 @@ def azure_nodes_match(environment: Environment) -> Iterator[Problem]:
 def _machines_match(
     environment: Environment, cloud: str, field: str, machines: Mapping[Any, AwsNodes | AzureNodes]
 ) -> Iterator[Problem]:
+    """Every group has a machine here, and of one architecture on every cloud: images are built for that."""
     for name in NODE_GROUPS:
         if name not in machines:
             rule = f"lacks the node group {name}, which nodes.{name} sizes"
@@ -55,6 +55,14 @@ def machine_architecture(machine: str) -> str:
         features = re.match(r"Standard_[A-Z]+\d+([a-z]*)", machine)
         return "arm64" if features and "p" in features[1] else "amd64"
     return "arm64" if re.match(r"(a1|[a-z]+\d+g[a-z]*)\.", machine) else "amd64"
+
+
+def the_ops_host_is_awake_for_a_while(environment: Environment) -> Iterator[Problem]:
+    """It may wake in the evening and sleep in the morning: somebody works at night."""
+    host = environment.clouds.aws.ops_host
+    if host and host.wakes_at_hour == host.sleeps_at_hour:
+        rule = f"must differ from wakes_at_hour ({host.wakes_at_hour}): it would be sent to sleep as it wakes"
+        yield Problem(path=("clouds", "aws", "ops_host", "sleeps_at_hour"), value=host.sleeps_at_hour, rule=rule)
 
 
 def aws_zones_are_in_the_region(environment: Environment) -> Iterator[Problem]:

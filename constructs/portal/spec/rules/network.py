@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from itertools import combinations
 
-from portal.spec.clouds import Network, PublicApi
+from portal.spec.clouds import Clouds, Network, PublicApi
 from portal.spec.environment import Environment
 from portal.spec.problems import Path, Problem
 from portal.subnets import pod_subnets
 
-EVERYWHERE = IPv4Network("0.0.0.0/0")
+WIDEST_PREFIX = 8
+"""Of a range that may reach an API server: no organization's own is larger, and halves of the internet are."""
 
 AZURE_UPGRADE_SURGE = 0.33
 """Share of extra nodes while a pool is upgraded."""
@@ -35,6 +36,7 @@ def azure_ranges_are_apart(environment: Environment) -> Iterator[Problem]:
 
 
 def _ranges(cloud: str, network: Network) -> Iterator[Problem]:
+    """Clouds refuse some of it in the middle of a deploy, and no range can grow once pods live in it."""
     place: Path = ("clouds", cloud, "network")
     sizes = {"cidr": (16, 20), "pod_cidr": (10, 19), "service_cidr": (12, 20)}
     for field, (largest, smallest) in sizes.items():
@@ -72,21 +74,23 @@ def azure_api_is_not_open(environment: Environment) -> Iterator[Problem]:
 
 
 def _api_is_not_open(environment: Environment, cloud: str, api: PublicApi) -> Iterator[Problem]:
+    """dev may be: who tries something out has no fixed address, and identity is checked all the same."""
     if environment.tier == "dev":
         return
     for index, cidr in enumerate(api.api_allowed_cidrs):
-        if cidr == EVERYWHERE:
+        if cidr.prefixlen < WIDEST_PREFIX:
             yield Problem(
                 path=("clouds", cloud, "cluster", "api_allowed_cidrs", index),
                 value=cidr,
-                rule=f"opens the API server of {environment.tier} to the internet; list your networks and runners",
+                rule=f"opens the API server of {environment.tier} to the internet; list your networks and runners, "
+                f"none wider than /{WIDEST_PREFIX}",
             )
 
 
 def routed_ranges_are_apart(environments: Mapping[str, Environment]) -> Iterator[tuple[str, Problem]]:
     """Across files: networks that can reach each other have different ranges. Yields (tier of the file, problem)."""
     for (earlier, a), (later, b) in combinations(environments.items(), 2):
-        for cloud in ("aws", "gcp", "azure"):
+        for cloud in Clouds.model_fields:
             ours, theirs = getattr(b.clouds, cloud).network, getattr(a.clouds, cloud).network
             if ours.routing_domain != theirs.routing_domain:
                 continue

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator, Mapping
 
-from portal.authorities import authority_file
+from portal.authorities import FOLDER, authority_file
+from portal.spec.clouds import Clouds
 from portal.spec.environment import Environment
-from portal.spec.problems import Problem
+from portal.spec.problems import Problem, from_checkout
 from portal.spec.shared import Shared
 from portal.spec.workloads import CACHES, DATABASES
 
+WITH_MANAGED_STORES = {"aws"}
+"""Clouds on which databases and caches can be services."""
+
 
 def managed_stores_exist(environment: Environment) -> Iterator[Problem]:
-    for name in ("gcp", "azure"):
+    for name in (name for name in Clouds.model_fields if name not in WITH_MANAGED_STORES):
         cloud = getattr(environment.clouds, name)
         for store in (*DATABASES, *CACHES):
             if environment.placement(store, cloud) == "managed":
@@ -19,10 +23,11 @@ def managed_stores_exist(environment: Environment) -> Iterator[Problem]:
 
 
 def managed_databases_are_known_by_their_authority(environment: Environment) -> Iterator[Problem]:
+    """Clients verify the server, and RDS signs with roots of its own in each region."""
     aws = environment.clouds.aws
     if environment.managed_databases(aws) and not authority_file(aws.region).is_file():
         rule = (
-            f"has no authority of database certificates in {authority_file(aws.region).parent.name}/; "
+            f"has no authority of database certificates in {from_checkout(FOLDER)}/; "
             f"put RDS's bundle of the region there as {aws.region}.pem"
         )
         yield Problem(path=("clouds", "aws", "region"), value=aws.region, rule=rule)
