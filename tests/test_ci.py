@@ -120,8 +120,8 @@ def test_each_stack_is_deployed_from_the_github_environment_that_its_account_tru
 ) -> None:
     jobs = workflow("deploy")["jobs"].values()
     deployed = {job["with"]["stack"]: job["with"]["environment"] for job in jobs}
-    trusted = environments.shared.github_environments
-    assert deployed == {f"{tier}-aws": getattr(trusted, tier) for tier in environments.tiers}
+    trusted = environments.shared.github_environments.deploy
+    assert deployed == {f"{tier}-aws": name for tier, name in trusted.items()}
 
 
 def test_production_comes_after_staging_and_staging_after_dev() -> None:

@@ -99,7 +99,7 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "domain: portal.example.com", "domain: portal.example.org", "portal.domain = portal.example.org   must end in .example.com, the public zone"),
         ("shared", "repository: example-org/portal-platform", "repository: https://github.com/a/b", "repository = https://github.com/a/b"),
         ("shared", "audit_retention_days: 400", "audit_retention_days: 7", "clouds.aws.audit_retention_days = 7"),
-        ("shared", "plan: plan, ", "", "github_environments.plan   is missing"),
+        ("shared", "  plan: plan\n", "", "github_environments.plan   is missing"),
         ("prod", 'sign_in: {provider: oidc, issuer: "https://login.example.com/realms/company", client_id: portal-prod, secret: sign-in}', "sign_in: {provider: guest}", "portal.sign_in.provider = guest   lets everybody in without a name"),
         (
             "prod",
@@ -176,6 +176,7 @@ def test_committed_data_are_valid(folder: Path) -> None:
         ("prod", "time_zone: Europe/Dublin", "time_zone: Europe/Dubln", "time_zone = Europe/Dubln   is no time zone; did you mean Europe/Dublin?"),
         ("prod", "sleeps_at_hour: 19", "sleeps_at_hour: 7", "sleeps_at_hour = 7   must differ from wakes_at_hour (7)"),
         ("prod", "api_allowed_cidrs: [198.51.100.0/24]", "api_allowed_cidrs: [0.0.0.0/1, 128.0.0.0/1]", "clouds.azure.cluster.api_allowed_cidrs.1 = 128.0.0.0/1   opens the API server"),
+        ("shared", "dev: development, ", "", "github_environments.deploy   lacks dev; say from which GitHub environment"),
         ("prod", "protected: true", "protected: true\n? [a, b]\n: c", "(the file)   has a list or fields where a name belongs"),
         ("prod", "protected: true", "protected: {{ .Values.x }}", "protected   has a list or fields where a name belongs; quote text that begins with [ or {"),
         ("prod", "protected: true", "protected: &it [*it]", "protected.0   stands for what it is itself a part of"),

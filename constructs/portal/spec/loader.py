@@ -3,24 +3,24 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, get_args
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from portal.errors import PortalError
 from portal.spec import rules, words
-from portal.spec.environment import Environment, LocalEnvironment
+from portal.spec.environment import Environment, LocalEnvironment, Tier
 from portal.spec.problems import FileProblem, InvalidDataError, Problem, from_checkout
 from portal.spec.problems import Path as FieldPath
 from portal.spec.rules.network import routed_ranges_are_apart
-from portal.spec.rules.stores import names_are_below_the_zone
+from portal.spec.rules.shared import names_are_below_the_zone
 from portal.spec.shared import Shared
 from portal.spec.types import Spec
 
 Model = TypeVar("Model", bound=Spec)
 
-TIERS = ("dev", "staging", "prod")
+TIERS: tuple[Tier, ...] = get_args(Tier)
 
 
 class Environments(Spec):
@@ -51,7 +51,7 @@ def load_environments(folder: Path) -> Environments:
             tiers[tier] = environment
     local, found = documents["local"].parse(LocalEnvironment, rules.LAYER_RULES)
     problems += found
-    shared, found = documents["shared"].parse(Shared, ())
+    shared, found = documents["shared"].parse(Shared, rules.SHARED_RULES)
     problems += found
     problems += [documents[tier].place(problem) for tier, problem in routed_ranges_are_apart(tiers)]
     if shared is not None:

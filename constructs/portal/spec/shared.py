@@ -21,15 +21,8 @@ class GithubEnvironments(Spec):
     """The GitHub environments whose jobs may take a role: for plans, for deploys of each tier, for images."""
 
     plan: GithubName
-    dev: GithubName
-    staging: GithubName
-    prod: GithubName
+    deploy: dict[Tier, GithubName]
     images: GithubName
-
-    def of(self, tier: Tier) -> str:
-        """The environment in which `tier` is deployed."""
-        name: str = getattr(self, tier)
-        return name
 
 
 ImageName = Annotated[str, Field(pattern=r"^[a-z0-9]+([._/-][a-z0-9]+)*$", examples=["portal/frontend"])]

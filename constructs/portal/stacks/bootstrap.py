@@ -36,7 +36,7 @@ class AwsBootstrap(PortalStack):
             deployers: dict[str, list[str]] = {}
             for tier in account.tiers:
                 role = environments.tiers[tier].clouds.aws.cluster.deployer_role
-                deployers.setdefault(role, []).append(shared.github_environments.of(tier))
+                deployers.setdefault(role, []).append(shared.github_environments.deploy[tier])
             github = None
             if deployers:
                 github = GithubIdentities(

@@ -1,4 +1,4 @@
-"""Rules that join several fields, each a pure function from a valid-looking environment to its problems.
+"""Rules that join several fields, each a pure function from a valid-looking file to its problems.
 
 They run beside the models, not inside them, so that one wrong field does not hide the others: the loader calls every
 rule also on a file with errors and drops the rules that needed a missing part.
@@ -41,6 +41,7 @@ from portal.spec.rules.network import (
     azure_ranges_are_apart,
     gcp_ranges_are_apart,
 )
+from portal.spec.rules.shared import every_tier_is_deployed_from_somewhere
 from portal.spec.rules.stores import (
     aws_copies_go_elsewhere,
     aws_edge_has_a_gateway,
@@ -89,6 +90,8 @@ ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     aws_copies_go_elsewhere,
     aws_edge_has_a_gateway,
 )
+
+SHARED_RULES: tuple[LayerRule, ...] = (every_tier_is_deployed_from_somewhere,)
 
 
 def broken(rules: Iterable[LayerRule], environment: Any, *, partial: bool) -> Iterator[Problem]:

@@ -1,12 +1,11 @@
-"""Where data live, where copies of them go, and by which names all is reached."""
+"""Where data live, and where copies of them go."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from portal.authorities import FOLDER, authority_file
 from portal.spec.clouds import Clouds
 from portal.spec.environment import Environment
 from portal.spec.problems import Problem, from_checkout
-from portal.spec.shared import Shared
 from portal.spec.workloads import CACHES, DATABASES
 
 WITH_MANAGED_STORES = {"aws"}
@@ -51,12 +50,3 @@ def aws_edge_has_a_gateway(environment: Environment) -> Iterator[Problem]:
     if environment.clouds.aws.edge and not environment.mesh:
         rule = "must be null where mesh is false: without the gateway there is nothing that it could lead to"
         yield Problem(path=("clouds", "aws", "edge"), value=None, rule=rule, show_value=False)
-
-
-def names_are_below_the_zone(environments: Mapping[str, Environment], shared: Shared) -> Iterator[tuple[str, Problem]]:
-    """Across files: the public zone can delegate every environment's name. Yields (tier of the file, problem)."""
-    zone = shared.clouds.aws.zone
-    for tier, environment in environments.items():
-        if not environment.portal.domain.endswith(f".{zone}"):
-            rule = f"must end in .{zone}, the public zone (clouds.aws.zone of shared.yaml), which delegates it"
-            yield tier, Problem(path=("portal", "domain"), value=environment.portal.domain, rule=rule)
