@@ -50,7 +50,9 @@ class SynthesizedStack:
 
     @cached_property
     def resources(self) -> dict[str, Resource]:
-        return {resource.address: resource for resource in self._read("resource", "")}
+        found = {resource.address: resource for resource in self._read("resource", "")}
+        assert found, f"{self.name} makes nothing"
+        return found
 
     @cached_property
     def data_sources(self) -> dict[str, Resource]:

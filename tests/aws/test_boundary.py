@@ -43,7 +43,7 @@ def test_every_role_is_inside_the_boundary_of_its_account(
 @pytest.mark.parametrize("name", STACKS)
 def test_no_role_needs_more_than_the_boundary_holds(stack: StackOf, name: str) -> None:
     boundary = statements("333333333333")
-    for policy in stack(name).all("aws_iam_role_policy"):
+    for policy in stack(name).each("aws_iam_role_policy"):
         for statement in policies.statements(policy["policy"]):
             if statement["Effect"] == "Allow":
                 actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
@@ -52,7 +52,7 @@ def test_no_role_needs_more_than_the_boundary_holds(stack: StackOf, name: str) -
 
 @pytest.mark.parametrize("name", STACKS)
 def test_nor_does_a_policy_of_aws_that_a_role_has(stack: StackOf, name: str) -> None:
-    for attached in stack(name).all("aws_iam_role_policy_attachment"):
+    for attached in stack(name).each("aws_iam_role_policy_attachment"):
         assert AWS_POLICIES[attached["policy_arn"].rpartition("/")[2]] <= set(SERVICES), attached.address
 
 

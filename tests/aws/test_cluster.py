@@ -84,7 +84,7 @@ def test_addons_come_in_the_order_in_which_nodes_need_them(stack: StackOf) -> No
     prod = stack("prod-aws")
     addons = {addon["addon_name"]: addon for addon in prod.all("aws_eks_addon")}
     assert set(addons) == {*BEFORE_NODES, *AFTER_NODES}
-    nodes = {group.address for group in prod.all("aws_eks_node_group")}
+    nodes = {group.address for group in prod.each("aws_eks_node_group")}
     for group in nodes:
         assert {addons[name].address for name in BEFORE_NODES} <= prod.comes_after(prod.resources[group])
     for name in AFTER_NODES:
@@ -120,8 +120,8 @@ def test_builds_that_do_not_fit_the_cluster_are_refused(
 
 def test_nodes_come_after_their_way_to_the_registries(stack: StackOf) -> None:
     prod = stack("prod-aws")
-    ways = {r.address for r in prod.all("aws_route")} | {r.address for r in prod.all("aws_route_table_association")}
-    for group in prod.all("aws_eks_node_group"):
+    ways = {r.address for type in ("aws_route", "aws_route_table_association") for r in prod.each(type)}
+    for group in prod.each("aws_eks_node_group"):
         assert ways <= prod.comes_after(group), "a node that can pull no image never becomes ready"
 
 
@@ -157,6 +157,7 @@ def test_the_volume_driver_may_hand_the_key_only_to_aws(stack: StackOf) -> None:
 def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
     prod = stack("prod-aws")
     rights = prod.one("aws_eks_access_policy_association").address
+    assert prod.releases
     for release in prod.releases.values():
         assert rights in prod.comes_after(release)
 

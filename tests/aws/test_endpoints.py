@@ -45,7 +45,9 @@ def test_services_have_addresses_in_every_zone_where_there_are_several_nat_gatew
 def test_one_group_lets_in_whoever_is_in_the_vpc_and_nobody_else(stack: StackOf) -> None:
     prod = stack("prod-aws")
     group = prod.one("aws_security_group", "endpoints_group")
-    for endpoint in interfaces(prod).values():
+    endpoints = interfaces(prod)
+    assert endpoints
+    for endpoint in endpoints.values():
         assert group.address in prod.references(endpoint)
     rules = prod.referring_to(group, "aws_vpc_security_group_ingress_rule")
     vpc, pods = prod.one("aws_vpc")["cidr_block"], prod.one("aws_vpc_ipv4_cidr_block_association")["cidr_block"]
@@ -56,8 +58,10 @@ def test_one_group_lets_in_whoever_is_in_the_vpc_and_nobody_else(stack: StackOf)
 
 
 def test_in_production_only_identities_of_the_account_get_through(stack: StackOf) -> None:
-    assert not any(endpoint.get("policy") for endpoint in stack("staging-aws").all("aws_vpc_endpoint"))
-    for endpoint in interfaces(stack("prod-aws")).values():
+    assert not any(endpoint.get("policy") for endpoint in stack("staging-aws").each("aws_vpc_endpoint"))
+    endpoints = interfaces(stack("prod-aws"))
+    assert endpoints
+    for endpoint in endpoints.values():
         (statement,) = statements(endpoint["policy"])
         assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": "333333333333"}}
 

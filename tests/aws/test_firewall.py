@@ -99,7 +99,7 @@ def test_rules_block_except_those_that_count_for_a_written_reason(stack: StackOf
     reasons = {
         group.name: group.counted for group in (*at_edge(requests_per_address=10).groups, *AT_LOAD_BALANCER.groups)
     }
-    for acl in stack(name).all("aws_wafv2_web_acl"):
+    for acl in stack(name).each("aws_wafv2_web_acl"):
         for rule in acl["rule"]:
             # `none`: what the group says counts; `count` here would switch the whole group off.
             assert rule.get("override_action", {"none": {}}) == {"none": {}}

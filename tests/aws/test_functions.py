@@ -38,14 +38,14 @@ def test_functions_run_inside_the_network_and_leave_a_trace(
     synthesized = stack(name)
     concurrency = environments.tiers[name.removesuffix("-aws")].clouds.aws.functions.reserved_concurrency
     queue = synthesized.one("aws_sqs_queue")
-    for function in synthesized.all("aws_lambda_function"):
+    for function in synthesized.each("aws_lambda_function"):
         assert function["architectures"] == ["arm64"]
         assert function["tracing_config"] == {"mode": "Active"}
         assert function["reserved_concurrent_executions"] == concurrency
         used = synthesized.references(function)
         assert {f"aws_subnet.network_nodes-{letter}" for letter in "abc"} <= used
         assert queue.address in used
-        nats = {nat.address for nat in synthesized.all("aws_nat_gateway")}
+        nats = {nat.address for nat in synthesized.each("aws_nat_gateway")}
         assert nats <= synthesized.comes_after(function), "or the first call finds no way out"
         (log,) = [address for address in used if address.startswith("aws_cloudwatch_log_group.")]
         assert synthesized.resources[log]["name"] == f"/aws/lambda/{function['function_name']}"
@@ -53,7 +53,7 @@ def test_functions_run_inside_the_network_and_leave_a_trace(
 
 @pytest.mark.parametrize("name", TIERS)
 def test_a_destroy_does_not_wait_for_interfaces_that_hold_a_group(stack: StackOf, name: str) -> None:
-    for function in stack(name).all("aws_lambda_function"):
+    for function in stack(name).each("aws_lambda_function"):
         assert function["replace_security_groups_on_destroy"] is True, function.address
         assert "aws_default_security_group.network_closed" in stack(name).resources, "the one that takes its place"
 

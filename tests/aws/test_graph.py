@@ -16,6 +16,7 @@ each_tier = pytest.mark.parametrize("name", TIERS)
 each_stack = pytest.mark.parametrize("name", [*TIERS, *ACCOUNTS])
 
 RULES = {"aws_vpc_security_group_ingress_rule", "aws_vpc_security_group_egress_rule"}
+PLACED_IN_A_NETWORK = {"aws_vpc", "aws_security_group", "aws_lb", "aws_db_instance", "aws_instance", *RULES}
 ONLY_ABOUT = {
     # Type -> what refers to one without using it.
     "aws_security_group": RULES,
@@ -45,22 +46,28 @@ def test_each_is_used_and_not_only_spoken_of(stack: StackOf, name: str, type: st
     assert unused == {address for stack, address in USED_ON_DEMAND if stack == name and address.startswith(f"{type}.")}
 
 
-@each_stack
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_what_accounts_share_is_in_no_network(stack: StackOf, name: str) -> None:
+    assert not [r.address for r in stack(name).resources.values() if r.type in PLACED_IN_A_NETWORK]
+
+
+@each_tier
 def test_nothing_accepts_from_everywhere(stack: StackOf, name: str) -> None:
     """Not even the load balancer: it is inside the network, and CloudFront leads to it."""
     synthesized = stack(name)
-    networks = [*synthesized.all("aws_vpc"), *synthesized.all("aws_vpc_ipv4_cidr_block_association")]
+    networks = [*synthesized.each("aws_vpc"), *synthesized.each("aws_vpc_ipv4_cidr_block_association")]
     ranges = [IPv4Network(network["cidr_block"]) for network in networks]
-    for rule in synthesized.all("aws_vpc_security_group_ingress_rule"):
+    for rule in synthesized.each("aws_vpc_security_group_ingress_rule"):
         if within := rule.get("cidr_ipv4"):
             assert any(IPv4Network(within).subnet_of(range) for range in ranges), rule.address
         if servers := rule.get("prefix_list_id"):
             assert servers.startswith("${data.aws_ec2_managed_prefix_list."), rule.address
         assert rule.get("cidr_ipv6") is None, rule.address
-    for group in synthesized.all("aws_security_group"):
+    for group in synthesized.each("aws_security_group"):
         assert group.get("ingress") is None, group.address
-    assert all(balancer["internal"] is True for balancer in synthesized.all("aws_lb"))
-    for database in synthesized.all("aws_db_instance"):
+    assert all(balancer["internal"] is True for balancer in synthesized.each("aws_lb"))
+    # In dev they are pods.
+    for database in synthesized.each("aws_db_instance") if name != "dev-aws" else ():
         assert not database.get("publicly_accessible"), database.address
 
 
@@ -80,7 +87,7 @@ def test_no_plan_needs_what_only_an_apply_knows(stack: StackOf, name: str) -> No
 
 @each_stack
 def test_rights_are_given_where_these_rules_look(stack: StackOf, name: str) -> None:
-    for role in stack(name).all("aws_iam_role"):
+    for role in stack(name).each("aws_iam_role"):
         assert not {"inline_policy", "managed_policy_arns"} & role.body.keys(), role.address
 
 

@@ -13,7 +13,7 @@ TIERS = ("dev-aws", "staging-aws", "prod-aws")
 
 @pytest.mark.parametrize("name", TIERS)
 def test_each_role_trusts_one_service(stack: StackOf, name: str) -> None:
-    for role in stack(name).all("aws_iam_role"):
+    for role in stack(name).each("aws_iam_role"):
         services = re.findall(r'"Service\\?" = \\?"([^"\\]+)', role["assume_role_policy"])
         assert len(services) == 1, role.address
         assert '"AWS"' not in role["assume_role_policy"]
@@ -71,7 +71,8 @@ def test_whoever_uses_a_role_waits_for_its_rights(stack: StackOf) -> None:
         kinds = ("aws_iam_role_policy", "aws_iam_role_policy_attachment")
         return {right.address for kind in kinds for right in prod.referring_to(role, kind)}
 
-    for role in prod.all("aws_iam_role"):
+    for role in prod.each("aws_iam_role"):
+        assert rights(role), f"{role.address} may do nothing"
         # A machine has its role by way of a profile.
         profiles = prod.referring_to(role, "aws_iam_instance_profile")
         bearers = [*prod.referring_to(role), *(user for profile in profiles for user in prod.referring_to(profile))]

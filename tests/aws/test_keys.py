@@ -84,7 +84,7 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
 @pytest.mark.parametrize("name", ["dev-aws", "staging-aws", "prod-aws"])
 def test_a_log_group_and_a_topic_have_a_key_of_their_own_region(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    for resource in (*synthesized.all("aws_cloudwatch_log_group"), *synthesized.all("aws_sns_topic")):
+    for resource in (*synthesized.each("aws_cloudwatch_log_group"), *synthesized.each("aws_sns_topic")):
         (key,) = [synthesized.resources[a] for a in synthesized.references(resource) if a.startswith("aws_kms_key.")]
         home = "eu-west-1"
         assert (key.get("region") or home) == (resource.get("region") or home), resource.address

@@ -33,9 +33,11 @@ def test_only_public_subnets_route_to_the_internet_gateway(stack: StackOf, name:
     gateway = synthesized.one("aws_internet_gateway")
     (route,) = synthesized.referring_to(gateway, "aws_route")
     (table,) = [r for r in synthesized.all("aws_route_table") if r.address in synthesized.references(route)]
-    for association in synthesized.referring_to(table, "aws_route_table_association"):
+    associations = synthesized.referring_to(table, "aws_route_table_association")
+    assert len(associations) == 3
+    for association in associations:
         assert association.address.startswith("aws_route_table_association.network_public-")
-    assert all(subnet["map_public_ip_on_launch"] is False for subnet in synthesized.all("aws_subnet"))
+    assert all(subnet["map_public_ip_on_launch"] is False for subnet in synthesized.each("aws_subnet"))
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -64,7 +66,7 @@ def test_the_vpc_answers_names(stack: StackOf) -> None:
 
 def test_a_nat_comes_after_the_way_out_of_its_subnet(stack: StackOf) -> None:
     prod = stack("prod-aws")
-    for nat in prod.all("aws_nat_gateway"):
+    for nat in prod.each("aws_nat_gateway"):
         assert {"aws_internet_gateway.network_internet", "aws_route.network_public-out"} <= prod.comes_after(nat)
 
 

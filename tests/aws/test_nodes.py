@@ -39,7 +39,7 @@ def test_production_sizes_are_the_guides(stack: StackOf) -> None:
 
 
 def test_the_autoscaler_owns_the_count(stack: StackOf) -> None:
-    for group in stack("prod-aws").all("aws_eks_node_group"):
+    for group in stack("prod-aws").each("aws_eks_node_group"):
         assert group["lifecycle"]["ignore_changes"] == ["scaling_config[0].desired_size"]
 
 
@@ -61,7 +61,7 @@ def test_pods_cannot_take_the_nodes_credentials_and_disks_are_encrypted(stack: S
 
 @pytest.mark.parametrize("name", TIERS)
 def test_what_auto_scaling_makes_carries_the_tags(stack: StackOf, name: str) -> None:
-    for template in stack(name).all("aws_launch_template"):
+    for template in stack(name).each("aws_launch_template"):
         tagged = {spec["resource_type"]: spec["tags"] for spec in template["tag_specifications"]}
         assert set(tagged) == {"instance", "volume", "network-interface"}
         assert all(tags["stack"] == name for tags in tagged.values())
@@ -69,13 +69,13 @@ def test_what_auto_scaling_makes_carries_the_tags(stack: StackOf, name: str) -> 
 
 def test_nodes_live_in_private_subnets(stack: StackOf) -> None:
     prod = stack("prod-aws")
-    for group in prod.all("aws_eks_node_group"):
+    for group in prod.each("aws_eks_node_group"):
         subnets = {address for address in prod.references(group) if address.startswith("aws_subnet.")}
         assert subnets == {f"aws_subnet.network_nodes-{letter}" for letter in "abc"}
 
 
 def test_a_new_template_version_shows_in_the_plan(stack: StackOf) -> None:
-    for group in stack("prod-aws").all("aws_eks_node_group"):
+    for group in stack("prod-aws").each("aws_eks_node_group"):
         assert group["launch_template"]["version"].endswith(".latest_version}")
 
 
@@ -87,7 +87,7 @@ def test_nodes_and_their_pods_stay_in_the_clusters_group_beside_their_own(stack:
         "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}",
         "${aws_security_group.cluster_members.id}",
     ]
-    for template in synthesized.all("aws_launch_template"):
+    for template in synthesized.each("aws_launch_template"):
         assert template["vpc_security_group_ids"] == groups
     pods = synthesized.resources["aws_eks_addon.cluster_vpc-cni"]["configuration_values"]
     assert all(pods.count(group[2:-1]) == 3 for group in groups), "a zone's pods each"

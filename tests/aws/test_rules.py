@@ -45,12 +45,14 @@ def test_each_data_store_is_reachable_from_the_nodes_group_alone(stack: StackOf,
 @each_tier
 def test_nodes_and_their_pods_are_in_that_group_and_fargate_is_not(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    for template in synthesized.all("aws_launch_template"):
-        if template.address.startswith("aws_launch_template.cluster_nodes"):
-            assert MEMBERS in synthesized.references(template)
+    for group in synthesized.each("aws_eks_node_group"):
+        (template,) = (a for a in synthesized.references(group) if a.startswith("aws_launch_template."))
+        assert MEMBERS in synthesized.references(synthesized.resources[template]), group.address
     (cni,) = [addon for addon in synthesized.all("aws_eks_addon") if addon["addon_name"] == "vpc-cni"]
     assert MEMBERS in synthesized.references(cni)
-    for profile in synthesized.all("aws_eks_fargate_profile"):
+    profiles = synthesized.all("aws_eks_fargate_profile")
+    assert bool(profiles) is (name == "staging-aws")
+    for profile in profiles:
         assert MEMBERS not in synthesized.references(profile)
 
 
@@ -100,7 +102,7 @@ def test_everything_encrypted_names_a_key_of_this_project(stack: StackOf, name: 
 @each_stack
 def test_every_bucket_is_encrypted(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    for bucket in synthesized.all("aws_s3_bucket"):
+    for bucket in synthesized.each("aws_s3_bucket"):
         (encryption,) = synthesized.referring_to(bucket, "aws_s3_bucket_server_side_encryption_configuration")
         (rule,) = encryption["rule"]
         default = rule["apply_server_side_encryption_by_default"]

@@ -16,7 +16,7 @@ def bootstrap(stack: StackOf) -> SynthesizedStack:
 
 def test_state_is_versioned_encrypted_and_never_destroyed(bootstrap: SynthesizedStack) -> None:
     assert len(bootstrap.all("aws_s3_bucket")) == len(ACCOUNTS) + 1
-    for bucket in bootstrap.all("aws_s3_bucket"):
+    for bucket in bootstrap.each("aws_s3_bucket"):
         assert bucket["lifecycle"]["prevent_destroy"] is True
         (versioning,) = bootstrap.referring_to(bucket, "aws_s3_bucket_versioning")
         assert versioning["versioning_configuration"]["status"] == "Enabled"

@@ -77,8 +77,9 @@ def test_every_release_comes_after_nodes_and_the_right_to_install_it(stack: Stac
     needed = {
         "azurerm_role_assignment.cluster_deployer-administers",
         "time_sleep.cluster_deployer-administers_holds",
-        *(pool.address for pool in prod.all("azurerm_kubernetes_cluster_node_pool")),
+        *(pool.address for pool in prod.each("azurerm_kubernetes_cluster_node_pool")),
     }
+    assert prod.releases
     for name, release in prod.releases.items():
         assert needed <= prod.comes_after(release), name
 

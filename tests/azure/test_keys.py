@@ -18,12 +18,12 @@ def test_each_key_has_a_vault_of_its_own(stack: StackOf) -> None:
 
 @pytest.mark.parametrize("name", ["dev-azure", "prod-azure"])
 def test_nobody_can_purge_a_key(stack: StackOf, name: str) -> None:
-    for vault in stack(name).all("azurerm_key_vault"):
+    for vault in stack(name).each("azurerm_key_vault"):
         assert vault["purge_protection_enabled"] is True, vault.address
 
 
 def test_only_roles_open_a_vault(stack: StackOf) -> None:
-    for vault in stack("prod-azure").all("azurerm_key_vault"):
+    for vault in stack("prod-azure").each("azurerm_key_vault"):
         assert vault["rbac_authorization_enabled"] is True
         assert vault.get("access_policy") is None
 
@@ -47,7 +47,7 @@ def test_the_control_plane_is_not_shut_out_of_its_vault(stack: StackOf) -> None:
 
 def test_a_key_is_made_when_its_administrators_may(stack: StackOf) -> None:
     prod = stack("prod-azure")
-    for key in prod.all("azurerm_key_vault_key"):
+    for key in prod.each("azurerm_key_vault_key"):
         (vault,) = [v for v in prod.all("azurerm_key_vault") if v.address in prod.references(key)]
         rights = prod.referring_to(vault, "azurerm_role_assignment")
         (administrators,) = [r for r in rights if r["role_definition_name"] == "Key Vault Crypto Officer"]
@@ -92,6 +92,6 @@ def test_lifting_protection_frees_everything_and_changes_no_vault(
         address.split(".")[0] for address in stays
     }
     assert not [a for a, r in lifted.resources.items() if (r.get("lifecycle") or {}).get("prevent_destroy")]
-    for vault in lifted.all("azurerm_key_vault"):
+    for vault in lifted.each("azurerm_key_vault"):
         before = protected.resources[vault.address].body
         assert {**vault.body, "lifecycle": None} == {**before, "lifecycle": None}, "a vault's retention cannot change"

@@ -24,7 +24,7 @@ def test_the_cluster_and_every_vault_send_their_audit_logs_to_the_workspace(stac
         "azurerm_key_vault": {"AuditEvent"},
     }
     for type, categories in audited.items():
-        for resource in prod.all(type):
+        for resource in prod.each(type):
             (setting,) = prod.referring_to(resource, "azurerm_monitor_diagnostic_setting")
             assert workspace.address in prod.references(setting)
             assert categories <= {log["category"] for log in setting["enabled_log"]}

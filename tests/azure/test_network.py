@@ -39,7 +39,7 @@ def test_every_subnet_is_closed_but_for_its_own_list(stack: StackOf, name: str) 
 
 def test_nothing_is_admitted_from_the_internet(stack: StackOf) -> None:
     prod = stack("prod-azure")
-    for guard in prod.all("azurerm_network_security_group"):
+    for guard in prod.each("azurerm_network_security_group"):
         for source in admitted(guard) - {LOAD_BALANCER_PROBES}:
             assert ip_network(source).is_private, f"{guard.address} admits {source}"
 

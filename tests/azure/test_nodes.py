@@ -23,7 +23,7 @@ GROUPS: dict[str, NodeGroupName] = {
 
 def pools(stack: SynthesizedStack) -> dict[str, Any]:
     """Every pool's arguments, by the guide's `workload-type`; the system pool is part of the cluster."""
-    found = [pool.body for pool in stack.all("azurerm_kubernetes_cluster_node_pool")]
+    found = [pool.body for pool in stack.each("azurerm_kubernetes_cluster_node_pool")]
     found.append(stack.one("azurerm_kubernetes_cluster")["default_node_pool"])
     return {pool["node_labels"]["workload-type"]: pool for pool in found}
 
@@ -54,7 +54,7 @@ def test_every_pool_spans_the_zones_inside_the_nodes_subnet(stack: StackOf) -> N
 def test_the_autoscaler_owns_the_number_of_nodes(stack: StackOf) -> None:
     prod = stack("prod-azure")
     assert all(pool["auto_scaling_enabled"] for pool in pools(prod).values())
-    for pool in prod.all("azurerm_kubernetes_cluster_node_pool"):
+    for pool in prod.each("azurerm_kubernetes_cluster_node_pool"):
         assert pool["lifecycle"]["ignore_changes"] == ["node_count"]
     assert prod.one("azurerm_kubernetes_cluster")["lifecycle"]["ignore_changes"] == ["default_node_pool[0].node_count"]
 

@@ -59,7 +59,7 @@ def test_what_was_deleted_comes_back_for_two_weeks(stack: StackOf, name: str, st
 def test_neither_account_nor_container_can_be_destroyed_while_protected(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
     for type in ("azurerm_storage_account", "azurerm_storage_container"):
-        for resource in synthesized.all(type):
+        for resource in synthesized.each(type):
             assert resource["lifecycle"]["prevent_destroy"] is True
 
 

@@ -112,7 +112,7 @@ def test_releases_live_only_while_cluster_nodes_and_way_out_do(stack: StackOf, t
     needed = {
         resource.address
         for type in ("google_container_cluster", "google_compute_router_nat", "google_project_iam_member")
-        for resource in environment.all(type)
+        for resource in environment.each(type)
         # A right of pods comes before the one release that has it.
         if resource.address != "google_project_iam_member.secret-reader"
     }

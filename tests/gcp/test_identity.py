@@ -12,5 +12,5 @@ def test_google_acts_by_accounts_that_carry_the_project_number() -> None:
 def test_no_account_has_a_key_and_none_has_a_right_over_everything(stack: StackOf) -> None:
     prod = stack("prod-gcp")
     assert not prod.all("google_service_account_key")
-    for grant in prod.all("google_project_iam_member"):
+    for grant in prod.each("google_project_iam_member"):
         assert grant["role"] not in {"roles/owner", "roles/editor", "roles/viewer"}, grant.address

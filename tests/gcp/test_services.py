@@ -20,7 +20,7 @@ API_OF = {
 @pytest.mark.parametrize("tier", ["dev", "staging", "prod"])
 def test_every_api_is_on_before_anything_is_made(stack: StackOf, tier: str) -> None:
     environment = stack(f"{tier}-gcp")
-    apis = {api.address for api in environment.all("google_project_service")}
+    apis = {api.address for api in environment.each("google_project_service")}
     others = [r for r in environment.resources.values() if r.type.startswith("google_") and r.address not in apis]
     assert others
     for resource in others:
@@ -51,5 +51,5 @@ def test_a_new_api_makes_everybody_wait_again(stack: StackOf) -> None:
 
 
 def test_a_destroy_leaves_the_apis_on_for_others_in_the_project(stack: StackOf) -> None:
-    for api in stack("dev-gcp").all("google_project_service"):
+    for api in stack("dev-gcp").each("google_project_service"):
         assert api["disable_on_destroy"] is False, api.address

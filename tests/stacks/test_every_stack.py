@@ -147,7 +147,7 @@ def test_what_holds_data_cannot_be_destroyed_where_it_is_protected(stack: StackO
         assert kept == set()
     else:
         stores = {synthesized.releases[name].address for name in ("postgres-cluster", "redis-failover")}
-        namespaces = {namespace.address for namespace in synthesized.all("kubernetes_namespace_v1")}
+        namespaces = {namespace.address for namespace in synthesized.each("kubernetes_namespace_v1")}
         assert stores | namespaces <= kept
 
 
