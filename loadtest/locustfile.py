@@ -9,8 +9,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import loadtest.plugin  # noqa: F401
+from loadtest.data_file import BrokenFile
 from loadtest.scenarios.journeys import journeys
-from loadtest.scenarios.pace import BadJourneys, load
+from loadtest.scenarios.pace import load
 from loadtest.shapes.shape import PlannedShape  # noqa: F401
 from loadtest.variables import TOKEN_VARIABLE
 
@@ -20,6 +21,6 @@ if not with_token:
 try:
     # Locust takes what it finds under a name here.
     globals().update(journeys(load(), token=with_token))
-except BadJourneys as bad:
-    print(bad, file=sys.stderr)
+except BrokenFile as broken:
+    print(broken, file=sys.stderr)
     sys.exit(2)

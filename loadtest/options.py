@@ -14,11 +14,12 @@ from loadtest.autoscaling.feasible import Feasibility
 from loadtest.breakpoint import steady
 from loadtest.compare import NotComparable, planned_otherwise, read
 from loadtest.credentials import Credential, outlived
+from loadtest.data_file import BrokenFile
 from loadtest.preflight import of_autoscaler, of_token, planned_seconds, preflight
 from loadtest.report.document import Document
 from loadtest.run import Plan, Target
 from loadtest.shapes.profiles import PROFILES, Arrival, calibrating, custom, named, searching, stepped
-from loadtest.slo.spec import BrokenSlo, Objectives, load
+from loadtest.slo.spec import Objectives, load
 from loadtest.variables import STAND_INS_VARIABLE, TOKEN_VARIABLE
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ def add_arguments(parser: Any) -> None:
 def _objectives(text: str) -> str:
     try:
         load(Path(text))
-    except BrokenSlo as error:
+    except BrokenFile as error:
         raise ArgumentTypeError(str(error)) from error
     # As text: Locust sends its options to the workers, and knows no paths.
     return text
@@ -148,7 +149,7 @@ def _baseline(text: str) -> str:
 def _autoscaling(text: str) -> str:
     try:
         session.load(Path(text))
-    except session.BrokenAutoscaling as error:
+    except BrokenFile as error:
         raise ArgumentTypeError(str(error)) from error
     return text
 
@@ -247,6 +248,8 @@ class Options:
         parsed = self.parsed
         if watched := self.watched:
             return self._autoscaled(watched)
+        if not self.objectives.objectives:
+            raise BadOptions(f"slo = {parsed.slo} has no objectives: such a run could not miss one; give it some")
         if parsed.calibration:
             raise BadOptions(f"calibration = {parsed.calibration} is for an autoscaler: give --autoscaling too")
         if parsed.profile == AUTOSCALE:

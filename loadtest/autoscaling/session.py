@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from loadtest.autoscaling import timeline
 from loadtest.autoscaling.elasticity import Gates
@@ -21,13 +20,10 @@ from loadtest.autoscaling.planned import holds
 from loadtest.autoscaling.record import LINE, AutoscalingRecord, Sample
 from loadtest.autoscaling.spec import Controller, HpaSpec
 from loadtest.autoscaling.steps import Step, default_counts
+from loadtest.data_file import read
 from loadtest.run import Phase
 
 ENDS_WITHIN_SECONDS: Final = 15
-
-
-class BrokenAutoscaling(ValueError):
-    """A file that cannot be used; its text names file, field and rule."""
 
 
 class Part(BaseModel):
@@ -124,16 +120,8 @@ class Watched(Part):
 
 
 def load(file: Path) -> Watched:
-    try:
-        data: Any = yaml.safe_load(file.read_text())
-        return Watched.model_validate(data)
-    except OSError as error:
-        raise BrokenAutoscaling(f"{file}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise BrokenAutoscaling(f"{file} is not YAML: {error}") from error
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise BrokenAutoscaling(f"{file} is not valid ({len(lines)} problems):\n" + "\n".join(lines)) from error
+    """Raises `BrokenFile`."""
+    return read(file, Watched)
 
 
 class SamplerProcess:

@@ -17,8 +17,9 @@ from loadtest.autoscaling import api_objects
 from loadtest.autoscaling.api_server import ApiServer, Refused
 from loadtest.autoscaling.feasible import FEASIBILITY, Json, Survey, Unread, feasible
 from loadtest.autoscaling.kubernetes_api import workload_path
-from loadtest.autoscaling.session import BrokenAutoscaling, Watched, load
+from loadtest.autoscaling.session import Watched, load
 from loadtest.autoscaling.source import Unreadable
+from loadtest.data_file import BrokenFile
 
 ALIVE: Final = "status.phase!=Succeeded,status.phase!=Failed"
 
@@ -71,7 +72,7 @@ def main(words: list[str] | None = None) -> int:
     file: Path = parser.parse_args(words).file
     try:
         watched = load(file)
-    except BrokenAutoscaling as error:
+    except BrokenFile as error:
         parser.error(str(error))
     server = ApiServer(watched.context)
     found = replace(feasible(survey(server, watched), watched), credentials=server.credentials())

@@ -1,5 +1,6 @@
 """Writes the JSON Schema of `report.json`, for who reads reports: `python -m loadtest.report`."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Final
@@ -16,4 +17,5 @@ def render() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m loadtest.report", description=__doc__).parse_args()
     SCHEMA.write_text(render(), encoding="utf-8")

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
+from loadtest.data_file import BrokenFile
 from loadtest.scenarios.catalog import BrowseCatalog, BrowseCatalogAsGuest
 from loadtest.scenarios.docs import ReadDocs
 from loadtest.scenarios.frontend import Probe, VisitMarketplace
 from loadtest.scenarios.health import PortalHealth
-from loadtest.scenarios.pace import BadJourneys, Pace
+from loadtest.scenarios.pace import Pace
 from loadtest.scenarios.scaffold import Scaffold
 from loadtest.scenarios.search import Search
 from loadtest.scenarios.signin import SignIn
@@ -31,7 +32,7 @@ def journeys(paces: Mapping[str, Pace], *, token: bool) -> dict[str, type[Portal
     """Those that somebody takes, each at its pace, by name; without a token only what anybody may ask."""
     known = {journey.__name__: journey for journey in ALL}
     if wrong := sorted(set(known) ^ set(paces)):
-        raise BadJourneys(f"journeys.yaml and the journeys differ in: {', '.join(wrong)}; each has one entry there")
+        raise BrokenFile(f"journeys.yaml and the journeys differ in: {', '.join(wrong)}; each has one entry there")
     chosen = {}
     for journey in ALL if token else WITHOUT_TOKEN:
         pace = paces[journey.__name__]

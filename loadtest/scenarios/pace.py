@@ -1,10 +1,11 @@
 """Weights and think times of the journeys, as data."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from loadtest.data_file import read
 
 JOURNEYS: Final = Path(__file__).parent / "journeys.yaml"
 
@@ -34,22 +35,6 @@ class Paces(BaseModel):
         return self
 
 
-class BadJourneys(ValueError):
-    """The file is not as it must be; the message names field, value and rule."""
-
-
 def load(file: Path = JOURNEYS) -> dict[str, Pace]:
-    try:
-        return Paces.model_validate(yaml.safe_load(file.read_text())).journeys
-    except yaml.YAMLError as error:
-        raise BadJourneys(f"{file.name} is not YAML: {error}") from error
-    except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, each['loc']))} = {shown(each['input'])}   {each['msg']}" for each in error.errors()
-        ]
-        raise BadJourneys("\n".join([f"{file.name} is not valid ({len(lines)} problems):", *lines])) from error
-
-
-def shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 60 else f"{text[:57]}..."
+    """Raises `BrokenFile`."""
+    return read(file, Paces).journeys

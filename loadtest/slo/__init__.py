@@ -1,6 +1,6 @@
 """What the target must hold to, and whether it did."""
 
 from loadtest.slo.evaluate import Outcome, evaluate
-from loadtest.slo.spec import BrokenSlo, Objective, Objectives, load
+from loadtest.slo.spec import Objective, Objectives, load
 
-__all__ = ["BrokenSlo", "Objective", "Objectives", "Outcome", "evaluate", "load"]
+__all__ = ["Objective", "Objectives", "Outcome", "evaluate", "load"]

@@ -1,5 +1,6 @@
 """Writes the JSON Schema of the file of objectives, for editors: `python -m loadtest.slo`."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Final
@@ -14,4 +15,5 @@ def render() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m loadtest.slo", description=__doc__).parse_args()
     SCHEMA.write_text(render())

@@ -2,19 +2,15 @@
 
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from loadtest.data_file import read
 from loadtest.run import PhaseName
 
 Milliseconds = Annotated[float, Field(gt=0)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
-
-
-class BrokenSlo(ValueError):
-    """A file of objectives that cannot be used; its text names file, field and rule."""
 
 
 class Part(BaseModel):
@@ -85,13 +81,5 @@ class Objectives(Part):
 
 
 def load(file: Path) -> Objectives:
-    try:
-        data: Any = yaml.safe_load(file.read_text())
-        return Objectives.model_validate({} if data is None else data)
-    except OSError as error:
-        raise BrokenSlo(f"{file}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise BrokenSlo(f"{file} is not YAML: {error}") from error
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise BrokenSlo(f"{file} is not valid ({len(lines)} problems):\n" + "\n".join(lines)) from error
+    """Raises `BrokenFile`."""
+    return read(file, Objectives)

@@ -118,6 +118,7 @@ def exits_1_when_another_success_comes_back_than_was_asked_for(serve: Serve, loc
     [
         (("--profile", "nonsense"), "nonsense"),
         (("--slo", "absent.yaml"), "No such file"),
+        (("--slo", "/dev/null"), "has no objectives"),
         (("--rate", "-3"), "positive"),
         (("--sloo", "x"), "--slo"),
         (("--calibration", "absent.json"), "absent.json is not a report of a run"),
@@ -136,7 +137,7 @@ def test_2_for_wrong_usage(locust: Locust, arguments: tuple[str, ...], said: str
     ("file", "arguments", "said"),
     [
         ("{namespace: a, hpa: b}", (), "has no steps; give them there, or --calibration"),
-        ("{namespace: a, hpa: b, climb: [0]}", (), "climb.0: Input should be greater than 0"),
+        ("{namespace: a, hpa: b, climb: [0]}", (), "climb.0 = 0   must be greater than 0"),
         ("%s", ("--calibration", "measure"), "has steps; give one of the two"),
         ("{namespace: a, hpa: b, climb: [5]%s", (), "climb and hold_seconds are for steps from a calibration"),
     ],

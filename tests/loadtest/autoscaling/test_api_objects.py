@@ -1,4 +1,4 @@
-"""What a pod's JSON comes to for the controller. Source: Kubernetes 1.36, replica_calculator.go and resource/helpers.go."""
+"""What a pod comes to for the controller. Source: Kubernetes 1.36, replica_calculator.go, resource/helpers.go."""
 
 from typing import Any
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.data_file import BrokenFile
 from loadtest.options import DEFAULT_SLO
-from loadtest.slo import BrokenSlo, load
+from loadtest.slo import load
 from loadtest.slo.__main__ import SCHEMA, render
 
 
@@ -34,7 +35,7 @@ def test_the_schema_is_current() -> None:
 def test_a_mistake_is_named_with_file_and_field(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "slo.yaml"
     file.write_text(text)
-    with pytest.raises(BrokenSlo) as error:
+    with pytest.raises(BrokenFile) as error:
         load(file)
     assert said in str(error.value)
     assert str(file) in str(error.value)
