@@ -64,3 +64,7 @@ def test_it_holds_nothing_over_identities_but_what_services_ask_for() -> None:
         "iam:PassRole",
     }
     assert not {action for action in actions if action.startswith(("organizations:", "account:", "sts:"))}
+
+
+def test_the_boundary_names_services_and_gives_no_rights_over_identities() -> None:
+    assert not {"iam", "organizations", "account", "sts"} & set(SERVICES)

@@ -1,5 +1,7 @@
 """EKS: who gets in, what is kept, and in which order its parts come."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -7,6 +9,8 @@ from portal.aws.cluster import pod_networking
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
 from tests.conftest import StackOf
+from tests.synthesized import SynthesizedStack, with_tier
+from tests.synthesized import synthesized as synthesized_of
 
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
 
@@ -23,12 +27,37 @@ def test_only_access_entries_open_the_cluster(stack: StackOf, name: str, environ
         "bootstrap_cluster_creator_admin_permissions": False,
     }
     aws = environments.tiers[name.partition("-")[0]].clouds.aws
-    entry = synthesized.one("aws_eks_access_entry")
-    assert entry["principal_arn"] == f"arn:aws:iam::{aws.account}:role/{aws.cluster.deployer_role}"
-    rights = synthesized.one("aws_eks_access_policy_association")
-    assert entry.address in synthesized.references(rights)
-    assert rights["policy_arn"].endswith("/AmazonEKSClusterAdminPolicy"), "or it may install nothing"
-    assert rights["access_scope"] == {"type": "cluster"}
+    assert rights_of_roles(synthesized) == {
+        f"arn:aws:iam::{aws.account}:role/{aws.cluster.deployer_role}": "AmazonEKSClusterAdminPolicy",
+        # Or no plan could refresh a release.
+        f"arn:aws:iam::{aws.account}:role/portal-plan": "AmazonEKSAdminViewPolicy",
+    }
+
+
+def rights_of_roles(stack: SynthesizedStack) -> dict[str, str]:
+    """Who may do what in all of the cluster."""
+    entries = {f"${{{entry.address}.principal_arn}}": entry for entry in stack.all("aws_eks_access_entry")}
+    found = {}
+    for rights in stack.all("aws_eks_access_policy_association"):
+        assert rights["access_scope"] == {"type": "cluster"}
+        entry = entries.pop(rights["principal_arn"])
+        found[entry["principal_arn"]] = rights["policy_arn"].removeprefix("arn:aws:eks::aws:cluster-access-policy/")
+    assert not entries, "an entry alone lets nobody in"
+    return found
+
+
+def test_people_come_in_by_roles_of_the_data(environments: Environments, versions: Versions, tmp_path: Path) -> None:
+    prod = environments.tiers["prod"]
+    people = {"administrators": ("Platform",), "readers": ("aws-reserved/sso.amazonaws.com/eu-west-1/OnCall_0f",)}
+    cluster = prod.clouds.aws.cluster.model_copy(update=people)
+    aws = prod.clouds.aws.model_copy(update={"cluster": cluster})
+    clouds = prod.clouds.model_copy(update={"aws": aws})
+    data = with_tier(environments, prod.model_copy(update={"clouds": clouds}))
+    made = synthesized_of("prod-aws", data, versions, tmp_path)
+    rights = rights_of_roles(made)
+    roles = f"arn:aws:iam::{aws.account}:role/"
+    assert rights[f"{roles}Platform"] == "AmazonEKSClusterAdminPolicy"
+    assert rights[f"{roles}aws-reserved/sso.amazonaws.com/eu-west-1/OnCall_0f"] == "AmazonEKSAdminViewPolicy"
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -156,7 +185,7 @@ def test_the_volume_driver_may_hand_the_key_only_to_aws(stack: StackOf) -> None:
 
 def test_releases_come_after_the_deployers_rights(stack: StackOf) -> None:
     prod = stack("prod-aws")
-    rights = prod.one("aws_eks_access_policy_association").address
+    rights = prod.one("aws_eks_access_policy_association", "cluster_deployer-administers").address
     assert prod.releases
     for release in prod.releases.values():
         assert rights in prod.comes_after(release)

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
+from portal.spec.loader import Environments
 from tests.aws.policies import statements
 from tests.conftest import StackOf
 from tests.synthesized import Resource, SynthesizedStack
@@ -52,11 +53,13 @@ def test_what_accounts_share_is_in_no_network(stack: StackOf, name: str) -> None
 
 
 @each_tier
-def test_nothing_accepts_from_everywhere(stack: StackOf, name: str) -> None:
-    """Not even the load balancer: it is inside the network, and CloudFront leads to it."""
+def test_nothing_accepts_from_everywhere(stack: StackOf, name: str, environments: Environments) -> None:
+    """Not even the load balancer: it is inside the network, and CloudFront or a network of the data leads to it."""
     synthesized = stack(name)
     networks = [*synthesized.each("aws_vpc"), *synthesized.each("aws_vpc_ipv4_cidr_block_association")]
     ranges = [IPv4Network(network["cidr_block"]) for network in networks]
+    if name in TIERS:
+        ranges += environments.tiers[name.removesuffix("-aws")].clouds.aws.portal_allowed_cidrs
     for rule in synthesized.each("aws_vpc_security_group_ingress_rule"):
         if within := rule.get("cidr_ipv4"):
             assert any(IPv4Network(within).subnet_of(range) for range in ranges), rule.address
@@ -126,6 +129,7 @@ WIDE = {
     "groups that are not made yet are known by their tag, which is a condition",
     r"aws_iam_role_policy\.secret-reader_role_rights": "any key, through Secrets Manager alone: a condition",
     r"aws_vpc_endpoint\.endpoints_": "lets through, and grants nothing; whose account it is, is its condition",
+    r"aws_iam_role_policy\.accounts_\d+_github_portal-plan-rights": "any key, through two services alone: a condition",
     r"aws_iam_role_policy\.accounts_\d+_images_rights": "ecr:GetAuthorizationToken knows no resources",
     r"aws_iam_policy\.accounts_\w+_boundary": "an upper bound, and grants nothing",
 }

@@ -12,8 +12,6 @@ from tests.synthesized import Resource, SynthesizedStack
 STACKS = ("dev-aws", "staging-aws", "prod-aws")
 each_stack = pytest.mark.parametrize("name", STACKS)
 
-CLUSTER_GROUP = "${aws_eks_cluster.cluster.vpc_config[0].cluster_security_group_id}"
-
 
 @each_stack
 def test_it_is_inside_the_network_and_nothing_of_it_is_open_to_everybody(stack: StackOf, name: str) -> None:
@@ -66,11 +64,17 @@ def test_behind_the_edge_it_admits_cloudfronts_servers_and_the_load_test_alone(s
     assert {(rule["from_port"], rule["to_port"]) for rule in rules} == {(443, 443)}
 
 
-def test_without_an_edge_it_admits_the_network_it_is_in(stack: StackOf, environments: Environments) -> None:
+def test_without_an_edge_it_admits_its_network_pods_and_the_networks_of_the_data(
+    stack: StackOf, environments: Environments
+) -> None:
+    """A load test's pods have addresses of their own range, and keep them inside the VPC."""
     dev = stack("dev-aws")
-    network = str(environments.tiers["dev"].clouds.aws.network.cidr)
+    aws = environments.tiers["dev"].clouds.aws
+    clients = [str(cidr) for cidr in (aws.network.cidr, aws.network.pod_cidr, *aws.portal_allowed_cidrs)]
+    assert len(clients) > 2
     rules = admitted_by(dev, dev.one("aws_security_group", "load-balancer_group"))
-    assert {(rule["from_port"], rule["cidr_ipv4"]) for rule in rules} == {(80, network), (443, network)}
+    found = sorted((rule["from_port"], rule["cidr_ipv4"]) for rule in rules)
+    assert found == sorted((port, client) for port in (80, 443) for client in clients)
 
 
 @each_stack

@@ -4,6 +4,7 @@ import pytest
 
 from portal.aws.keys import used_by_alarms
 from portal.aws.monitoring import may_publish, of_cache
+from portal.spec.loader import Environments
 from tests.conftest import StackOf
 
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
@@ -31,6 +32,17 @@ WATCHED = {
     "aws_cloudfront_distribution": ("DistributionId", None),
     "aws_route53_health_check": ("HealthCheckId", None),
 }
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_people_hear_of_the_alarms_of_both_regions(stack: StackOf, name: str, environments: Environments) -> None:
+    synthesized = stack(name)
+    emails = environments.tiers[name.removesuffix("-aws")].clouds.aws.alarm_emails
+    assert emails
+    for topic in synthesized.all("aws_sns_topic"):
+        heard = synthesized.referring_to(topic, "aws_sns_topic_subscription")
+        assert [each["endpoint"] for each in heard] == list(emails), topic.address
+        assert {each.get("region") for each in heard} == {topic.get("region")}, "or the topic is not found"
 
 
 @pytest.mark.parametrize("name", TIERS)

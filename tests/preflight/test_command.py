@@ -21,8 +21,8 @@ def synthesized(stack: StackOf, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_to_mend_stands_last_with_its_file(capsys: Out) -> None:
     assert cli.main(["preflight", "prod-aws"]) == 1
     *_, before, last = capsys.readouterr().out.splitlines()
-    assert before.startswith("environments/prod.yaml: clouds.aws.cluster.api_allowed_cidrs.0 = ")
-    assert last == "prod-aws: 9 to mend before a deploy"
+    assert before.startswith("environments/prod.yaml: clouds.aws.alarm_emails.0 = ")
+    assert last == "prod-aws: 10 to mend before a deploy"
 
 
 def test_it_prints_quotas_addresses_and_actions(capsys: Out) -> None:
@@ -57,7 +57,7 @@ def test_a_subnet_that_is_too_small_stops_the_deploy(monkeypatch: pytest.MonkeyP
     assert cli.main(["preflight", "prod-aws"]) == 1
     out = capsys.readouterr().out
     assert "TOO SMALL" in out
-    assert "prod-aws: 10 to mend before a deploy" in out
+    assert "prod-aws: 11 to mend before a deploy" in out
 
 
 @pytest.mark.parametrize("name", ["bootstrap-aws", "shared-aws"])

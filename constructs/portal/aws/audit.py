@@ -19,6 +19,8 @@ from portal.aws.storage import PrivateBucket, bucket_arn
 from portal.naming import Kind, Naming
 
 TRAIL = "portal-audit"
+RECORDER = "portal-config-recorder"
+"""The role of Config."""
 
 
 class AuditStore(Construct):
@@ -79,7 +81,7 @@ class AccountAudit(Construct):
         recorder_role = ServiceRole(
             self,
             "recorder-role",
-            name="portal-config-recorder",
+            name=RECORDER,
             service="config.amazonaws.com",
             managed=["service-role/AWS_ConfigRole"],
             statements=[may_deliver(store.name), {"Effect": "Allow", "Action": ENCRYPTS, "Resource": store.key_arn}],

@@ -10,6 +10,7 @@ from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
 from constructs import Construct
 
+from portal.aws.audit import RECORDER
 from portal.aws.boundary import Boundary
 from portal.aws.state import StateStore
 
@@ -25,9 +26,10 @@ Statement = dict[str, Any]
 class GithubIdentities(Construct):
     """The roles that jobs of one repository take in one account.
 
-    `planners`: names of the roles that may read everything, for `cdktf diff`. `deployers`: by name of the role, the
-    GitHub environments whose jobs may deploy with it; GitHub asks there for a reviewer. `plan_environment`: whose jobs
-    may plan. Pull requests of forks get no token from GitHub, and no plan: what a plan reads holds secrets.
+    `planner`: name of the role that may read everything, for `cdktf diff`. `deployers`: by name of the role, the GitHub
+    environments whose jobs may deploy with it; GitHub asks there for a reviewer. `administrator`: name of the role
+    whose people may deploy by hand, the first time and when GitHub is away. `plan_environment`: whose jobs may plan.
+    Pull requests of forks get no token from GitHub, and no plan: what a plan reads holds secrets.
 
     Source: GitHub docs, "Configuring OpenID Connect in Amazon Web Services".
     """
@@ -42,6 +44,7 @@ class GithubIdentities(Construct):
         planner: str,
         plan_environment: str,
         deployers: Mapping[str, Sequence[str]],
+        administrator: str,
         state: StateStore,
         boundary: Boundary,
     ) -> None:
@@ -49,12 +52,12 @@ class GithubIdentities(Construct):
         # AWS checks GitHub's certificate itself, so no thumbprint.
         provider = IamOpenidConnectProvider(self, "github", url=f"https://{ISSUER}", client_id_list=[AUDIENCE])
         self.provider_arn: str = provider.arn
-        guarded = [planner, *deployers]
+        guarded = [planner, *deployers, RECORDER]
         plan = IamRole(
             self,
             planner,
             name=planner,
-            assume_role_policy=trust(provider.arn, repository=repository, environments=[plan_environment]),
+            assume_role_policy=trusting([may_come(provider.arn, repository, [plan_environment])]),
         )
         _managed(self, f"{planner}-reads", plan, "ReadOnlyAccess")
         _inline(self, f"{planner}-rights", plan, may_plan(account, state=state))
@@ -63,7 +66,9 @@ class GithubIdentities(Construct):
                 self,
                 name,
                 name=name,
-                assume_role_policy=trust(provider.arn, repository=repository, environments=environments),
+                assume_role_policy=trusting(
+                    [may_come(provider.arn, repository, environments), may_take_over(account, administrator)]
+                ),
                 max_session_duration=DEPLOY_SESSION_SECONDS,
             )
             # Everything but identities, organizations and accounts.
@@ -71,8 +76,10 @@ class GithubIdentities(Construct):
             rights = [
                 *may_make_roles(account, boundary=boundary.arn),
                 *may_not_free_itself(account, guarded, state=state),
+                *may_not_change_the_boundary(boundary.arn),
+                may_not_blind_the_account(),
             ]
-            _inline(self, f"{name}-rights", deploy, [*rights, *may_not_change_the_boundary(boundary.arn)])
+            _inline(self, f"{name}-rights", deploy, rights)
 
 
 class ImagePublisher(Construct):
@@ -105,7 +112,7 @@ class ImagePublisher(Construct):
             self,
             "Default",
             name=name,
-            assume_role_policy=trust(provider_arn, repository=repository, environments=[environment]),
+            assume_role_policy=trusting([may_come(provider_arn, repository, [environment])]),
         )
         _inline(
             self,
@@ -145,29 +152,39 @@ def _inline(scope: Construct, id: str, role: IamRole, statements: Sequence[State
     IamRolePolicy(scope, id, role=role.name, name="rights", policy=policy)
 
 
-def trust(provider_arn: str, *, repository: str, environments: Sequence[str]) -> str:
-    """Who may take the role: jobs of `repository` that run in one of `environments`, and nobody else.
+def trusting(statements: Sequence[Statement]) -> str:
+    """The document that says who may take a role."""
+    return Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def may_come(provider_arn: str, repository: str, environments: Sequence[str]) -> Statement:
+    """Jobs of `repository` that run in one of `environments`, and no others.
 
     Compared by `StringEquals`: with a pattern, a repository whose name begins alike would get in.
     """
-    return Fn.jsonencode(
-        {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Federated": provider_arn},
-                    "Action": "sts:AssumeRoleWithWebIdentity",
-                    "Condition": {
-                        "StringEquals": {
-                            f"{ISSUER}:aud": AUDIENCE,
-                            f"{ISSUER}:sub": [f"repo:{repository}:environment:{name}" for name in environments],
-                        }
-                    },
-                }
-            ],
-        }
-    )
+    return {
+        "Sid": "JobsOfTheRepository",
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{ISSUER}:aud": AUDIENCE,
+                f"{ISSUER}:sub": [f"repo:{repository}:environment:{name}" for name in environments],
+            }
+        },
+    }
+
+
+def may_take_over(account: str, administrator: str) -> Statement:
+    """People of one role of the same account. Named by a condition: as a principal it would have to exist before."""
+    return {
+        "Sid": "Administrators",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"ArnEquals": {"aws:PrincipalArn": f"arn:aws:iam::{account}:role/{administrator}"}},
+    }
 
 
 def may_plan(account: str, *, state: StateStore) -> list[Statement]:
@@ -183,6 +200,16 @@ def may_plan(account: str, *, state: StateStore) -> list[Statement]:
             "Resource": f"arn:aws:secretsmanager:*:{account}:secret:portal-*",
         },
         {"Sid": "ReadsState", "Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": state.key_arn},
+        {
+            # Secrets and the settings of functions come back encrypted, or not at all, to who may not decrypt them.
+            "Sid": "DecryptsWhatTerraformRefreshes",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt"],
+            "Resource": f"arn:aws:kms:*:{account}:key/*",
+            "Condition": {
+                "StringLike": {"kms:ViaService": ["lambda.*.amazonaws.com", "secretsmanager.*.amazonaws.com"]}
+            },
+        },
         {
             "Sid": "NothingOfPeoplesData",
             "Effect": "Deny",
@@ -306,3 +333,34 @@ def may_not_change_the_boundary(boundary: str) -> list[Statement]:
         },
         {"Sid": "NorOffARole", "Effect": "Deny", "Action": ["iam:DeleteRolePermissionsBoundary"], "Resource": "*"},
     ]
+
+
+def may_not_blind_the_account() -> Statement:
+    """What shared-aws switches on in every account stays on: a deploy that broke in could hide what it does."""
+    return {
+        "Sid": "NotTheGuardsOfTheAccount",
+        "Effect": "Deny",
+        "Action": [
+            "access-analyzer:DeleteAnalyzer",
+            "cloudtrail:DeleteTrail",
+            "cloudtrail:PutEventSelectors",
+            "cloudtrail:StopLogging",
+            "cloudtrail:UpdateTrail",
+            "config:DeleteConfigurationRecorder",
+            "config:DeleteDeliveryChannel",
+            "config:PutConfigurationRecorder",
+            "config:PutDeliveryChannel",
+            "config:StopConfigurationRecorder",
+            "ec2:DisableEbsEncryptionByDefault",
+            "ec2:DisableSnapshotBlockPublicAccess",
+            "ec2:ModifyInstanceMetadataDefaults",
+            "guardduty:Delete*",
+            "guardduty:Disassociate*",
+            "guardduty:Stop*",
+            "guardduty:Update*",
+            "s3:PutAccountPublicAccessBlock",
+            "securityhub:BatchDisableStandards",
+            "securityhub:DisableSecurityHub",
+        ],
+        "Resource": "*",
+    }

@@ -1,7 +1,7 @@
 """EKS: control plane, access, addons, nodes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from cdktf import Fn, ITerraformDependable
 from cdktf_cdktf_provider_aws.eks_access_entry import EksAccessEntry
@@ -28,9 +28,17 @@ from portal.aws.logs import LogGroup
 from portal.aws.network import Network
 from portal.aws.nodes import NodeGroups
 from portal.kubernetes import contract, traffic
-from portal.naming import Kind, Naming
+from portal.naming import Kind, Naming, as_id
 from portal.spec.clouds import Aws, NodeGroup, NodeGroupName
+from portal.spec.shared import PLANNER
 from portal.spec.versions import AddonName, Versions
+
+AccessRight = Literal["administers", "views"]
+ACCESS_POLICIES: dict[AccessRight, str] = {
+    "administers": "AmazonEKSClusterAdminPolicy",
+    # Of everything, Secrets too.
+    "views": "AmazonEKSAdminViewPolicy",
+}
 
 LOG_TYPES = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 
@@ -103,7 +111,13 @@ class Cluster(Construct):
             lifecycle={"prevent_destroy": protected},
             depends_on=[*role.granted, log_group.resource],
         )
-        deployer = self._deployer(cluster, f"arn:aws:iam::{cloud.account}:role/{cloud.cluster.deployer_role}")
+        deployer = self._admits(cluster, "deployer", "administers", cloud.account, cloud.cluster.deployer_role)
+        # A plan refreshes releases, which keep their state in Secrets.
+        self._admits(cluster, "planner", "views", cloud.account, PLANNER)
+        for role_name in cloud.cluster.administrators:
+            self._admits(cluster, f"administrator-{as_id(role_name)}", "administers", cloud.account, role_name)
+        for role_name in cloud.cluster.readers:
+            self._admits(cluster, f"reader-{as_id(role_name)}", "views", cloud.account, role_name)
         # Beside the cluster's own group, which pods on Fargate carry too: data stores admit only this one.
         members = SecurityGroup(
             self,
@@ -160,15 +174,19 @@ class Cluster(Construct):
             snapshot_parameters={},
         )
 
-    def _deployer(self, cluster: EksCluster, role_arn: str) -> ITerraformDependable:
-        """The rights by which releases are installed; they outlive every release."""
-        entry = EksAccessEntry(self, "deployer", cluster_name=cluster.name, principal_arn=role_arn)
+    def _admits(
+        self, cluster: EksCluster, id: str, right: AccessRight, account: str, role_name: str
+    ) -> ITerraformDependable:
+        """Lets whoever has a role of the account into all of the cluster. Ready when the right is there."""
+        entry = EksAccessEntry(
+            self, id, cluster_name=cluster.name, principal_arn=f"arn:aws:iam::{account}:role/{role_name}"
+        )
         return EksAccessPolicyAssociation(
             self,
-            "deployer-administers",
+            f"{id}-{right}",
             cluster_name=cluster.name,
             principal_arn=entry.principal_arn,
-            policy_arn="arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy",
+            policy_arn=f"arn:aws:eks::aws:cluster-access-policy/{ACCESS_POLICIES[right]}",
             access_scope=EksAccessPolicyAssociationAccessScope(type="cluster"),
         )
 

@@ -119,5 +119,6 @@ class Edge(Construct):
             topic="edge-alarms",
             key=key,
             region=EDGE_REGION,
+            emails=cloud.alarm_emails,
             alarms=[of_distribution(distribution.id), of_reachability(health.id)],
         )

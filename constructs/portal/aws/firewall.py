@@ -51,17 +51,21 @@ class RuleGroup:
     counted: Mapping[str, str] = field(default_factory=dict)
 
 
+CODE = "Developers send code, markup and queries to the scaffolder and the catalog: it looks like this."
+
 REPUTATION = RuleGroup(name="AWSManagedRulesAmazonIpReputationList")
 COMMON = RuleGroup(
     name="AWSManagedRulesCommonRuleSet",
     counted={
         "SizeRestrictions_BODY": "Templates and entities that people send are longer than its 8 KB.",
         "SizeRestrictions_QUERYSTRING": "The catalog is asked by filters in the query, longer than its 2 KB.",
-        "CrossSiteScripting_BODY": "Developers send code and markup to the scaffolder: it looks like this.",
+        "CrossSiteScripting_BODY": CODE,
+        "GenericLFI_BODY": CODE,
+        "GenericRFI_BODY": CODE,
     },
 )
 KNOWN_BAD_INPUTS = RuleGroup(name="AWSManagedRulesKnownBadInputsRuleSet")
-SQL = RuleGroup(name="AWSManagedRulesSQLiRuleSet")
+SQL = RuleGroup(name="AWSManagedRulesSQLiRuleSet", counted={"SQLi_BODY": CODE, "SQLiExtendedPatterns_BODY": CODE})
 LINUX = RuleGroup(name="AWSManagedRulesLinuxRuleSet")
 
 

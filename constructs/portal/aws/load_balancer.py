@@ -25,7 +25,7 @@ from portal.aws.network import Network
 from portal.aws.storage import REQUESTS_PREFIX, LogBucket
 from portal.kubernetes import contract
 from portal.kubernetes.mesh import GATEWAY_PORT, HEALTH_PATH, HEALTH_PORT
-from portal.naming import Kind, Naming
+from portal.naming import Kind, Naming, as_id
 from portal.spec.clouds import Aws
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
@@ -42,8 +42,8 @@ class LoadBalancer(Construct):
     """An Application Load Balancer inside the VPC, with a public certificate for the portal's name.
 
     TLS ends here and begins again towards the gateway. Pods are targets by address, joined by a TargetGroupBinding; who
-    may reach them is said here and not by the controller. `behind_edge`: reached by CloudFront alone; else from the VPC
-    and from networks that are routed to it, under the portal's own name.
+    may reach them is said here and not by the controller. `behind_edge`: reached by CloudFront alone; else from the
+    VPC, its pods included, and from the networks of the data that are routed to it, under the portal's own name.
 
     Source: guide, "AWS Architecture", Networking; Elastic Load Balancing, "Application Load Balancers".
     """
@@ -202,17 +202,24 @@ class LoadBalancer(Construct):
         return group
 
     def _admit_network(self, group: SecurityGroup, cloud: Aws) -> None:
-        for port in (80, 443):
-            VpcSecurityGroupIngressRule(
-                self,
-                f"from-network-{port}",
-                security_group_id=group.id,
-                description="From the VPC",
-                ip_protocol="tcp",
-                from_port=port,
-                to_port=port,
-                cidr_ipv4=str(cloud.network.cidr),
-            )
+        clients = {
+            "network": ("From the VPC", cloud.network.cidr),
+            # A load test's, for one: inside the VPC they keep their addresses.
+            "pods": ("From pods", cloud.network.pod_cidr),
+            **{as_id(str(cidr)): ("From a network of the data", cidr) for cidr in cloud.portal_allowed_cidrs},
+        }
+        for name, (description, cidr) in clients.items():
+            for port in (80, 443):
+                VpcSecurityGroupIngressRule(
+                    self,
+                    f"from-{name}-{port}",
+                    security_group_id=group.id,
+                    description=description,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    cidr_ipv4=str(cidr),
+                )
 
     def _admit_edge(self, group: SecurityGroup) -> None:
         """On one port: the list does not fit twice. Who comes plainly was sent to HTTPS at the edge.

@@ -8,11 +8,12 @@ from cdktf import Fn
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
 from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
+from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
 from portal.aws.keys import Key
 from portal.functions.freshness import METRIC, NAMESPACE
-from portal.naming import Kind, Naming
+from portal.naming import Kind, Naming, as_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +37,10 @@ class Alarm:
 
 
 class Alarms(Construct):
-    """The topic to which people subscribe, and one alarm for each of `alarms`.
+    """The topic by which people hear, and one alarm for each of `alarms`.
 
-    `region`: another than the stack's own. An alarm lives where its metric does, and rings only there.
+    `emails`: of people; who wants it elsewhere subscribes to the topic. `region`: another than the stack's own. An
+    alarm lives where its metric does, and rings only there.
 
     Source: guide, "AWS Architecture"; CloudWatch user guide, "Best practice alarm recommendations for AWS services".
     """
@@ -52,6 +54,7 @@ class Alarms(Construct):
         account: str,
         key: Key,
         alarms: Sequence[Alarm],
+        emails: Sequence[str],
         topic: str = "alarms",
         region: str | None = None,
     ) -> None:
@@ -66,6 +69,10 @@ class Alarms(Construct):
             arn=bell.arn,
             policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [may_publish(bell.arn, account)]}),
         )
+        for email in emails:
+            SnsTopicSubscription(
+                self, f"to-{as_id(email)}", region=region, topic_arn=bell.arn, protocol="email", endpoint=email
+            )
         for alarm in alarms:
             CloudwatchMetricAlarm(
                 self,

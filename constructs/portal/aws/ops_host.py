@@ -30,7 +30,7 @@ IMAGES: Final = {"amd64": "x86_64", "arm64": "arm64"}
 
 
 class OpsHost(Construct):
-    """The far end of tunnels to what has no public address: the API server, databases, caches.
+    """The far end of a tunnel to what has no public address: the API server, and by way of it the rest.
 
     Whoever may start a session of Systems Manager gets in, and nobody else: there is no inbound rule, no key and no
     public address. The host itself may do nothing in the account or the cluster; people bring their own rights through

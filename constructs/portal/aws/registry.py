@@ -15,7 +15,7 @@ from constructs import Construct
 
 from portal.aws.accounts import Account
 from portal.aws.keys import Key, administered_by_account
-from portal.naming import Kind, Naming
+from portal.naming import Kind, Naming, as_id
 
 UNTAGGED_DAYS = 14
 """How long an image stays that no tag names: what a build left behind."""
@@ -44,7 +44,7 @@ class Registry(Construct):
         for name in repositories:
             repository = EcrRepository(
                 self,
-                name.replace("/", "-"),
+                as_id(name),
                 name=name,
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration=EcrRepositoryImageScanningConfiguration(scan_on_push=True),

@@ -9,6 +9,7 @@ from portal.spec.types import (
     AwsAccount,
     AwsRegion,
     Cidr,
+    Email,
     IamRoleName,
     InstanceType,
     Name,
@@ -105,6 +106,13 @@ class PublicApi(Spec):
     api_allowed_cidrs: Several[Cidr]
 
 
+IamRoles = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^([\w.-]+/)*[\w-]{1,64}$", examples=["PlatformOnCall"])], ...],
+    BeforeValidator(as_tuple),
+]
+"""Names of roles of the environment's account, each with its path: those of IAM Identity Center have one."""
+
+
 class AwsCluster(PublicApi):
     """EKS."""
 
@@ -112,6 +120,8 @@ class AwsCluster(PublicApi):
         description="Who may reach the API server over the internet; empty: nobody, and deploys run inside the network."
     )
     deployer_role: IamRoleName = Field(description="Name of the IAM role that deploys; it administers the cluster.")
+    administrators: IamRoles = Field(default=(), description="Roles of people who may do everything in the cluster.")
+    readers: IamRoles = Field(default=(), description="Roles of people who may look at everything in it, secrets too.")
     log_retention_days: Literal[7, 14, 30, 60, 90, 180, 365, 400, 731]
 
 
@@ -184,6 +194,12 @@ class Aws(Cloud):
     edge: AwsEdge | None = Field(
         description="What stands between the internet and the load balancer; null: nothing, and only networks that are "
         "routed to the VPC reach the portal."
+    )
+    portal_allowed_cidrs: Annotated[tuple[Cidr, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), description="Networks outside the VPC that reach the portal where `edge` is null."
+    )
+    alarm_emails: Annotated[tuple[Email, ...], BeforeValidator(as_tuple)] = Field(
+        default=(), max_length=10, description="Who hears of CloudWatch's alarms, once they opened the link AWS sends."
     )
     ops_host: AwsOpsHost | None = Field(description="null: nobody needs a way in beside the load balancer's.")
     load_generators: Literal["nodes", "fargate"] = Field(

@@ -245,6 +245,7 @@ class AwsEnvironment(PortalStack):
             naming=naming,
             account=cloud.account,
             key=keys.messages,
+            emails=cloud.alarm_emails,
             alarms=[
                 *(monitoring.of_nat(id, gateway_id) for id, gateway_id in network.nat_ids.items()),
                 *stores.alarms,

@@ -47,6 +47,7 @@ class AwsBootstrap(PortalStack):
                     planner=PLANNER,
                     plan_environment=shared.github_environments.plan,
                     deployers=deployers,
+                    administrator=cloud.administrator_role,
                     state=state,
                     boundary=Boundary(inside, "boundary", account=account.id),
                 )

@@ -69,6 +69,17 @@ def aws_api_is_not_open(environment: Environment) -> Iterator[Problem]:
     yield from _api_is_not_open(environment, "aws", environment.clouds.aws.cluster)
 
 
+def aws_portal_has_one_way_in(environment: Environment) -> Iterator[Problem]:
+    """The load balancer is inside: routed networks reach it, or CloudFront alone does."""
+    cloud = environment.clouds.aws
+    for index, cidr in enumerate(cloud.portal_allowed_cidrs):
+        path: Path = ("clouds", "aws", "portal_allowed_cidrs", index)
+        if cloud.edge:
+            yield Problem(path=path, value=cidr, rule="has no effect beside clouds.aws.edge; remove one of them")
+        elif not cidr.is_private:
+            yield Problem(path=path, value=cidr, rule="must be a private network: none but those are routed to the VPC")
+
+
 def azure_api_is_not_open(environment: Environment) -> Iterator[Problem]:
     yield from _api_is_not_open(environment, "azure", environment.clouds.azure.cluster)
 
