@@ -49,8 +49,9 @@ def test_whom_the_store_admits_may_use_its_key(shared: SynthesizedStack) -> None
     trails = key["TrailsEncrypt"]["Condition"]["StringEquals"]["aws:SourceArn"]
     assert trails == bucket["TrailsWrite"]["Condition"]["StringEquals"]["aws:SourceArn"]
     assert {"kms:DescribeKey", "kms:GenerateDataKey*"} == set(key["TrailsEncrypt"]["Action"])
-    recorders = {arn.split(":")[4] for arn in key["ConfigEncrypts"]["Principal"]["AWS"]}
-    assert recorders == set(bucket["ConfigWrites"]["Condition"]["StringEquals"]["aws:SourceAccount"])
+    accounts = set(bucket["ConfigWrites"]["Condition"]["StringEquals"]["aws:SourceAccount"])
+    assert {arn.split(":")[4] for arn in key["RecordersEncrypt"]["Principal"]["AWS"]} == accounts
+    assert set(key["ConfigEncrypts"]["Condition"]["StringEquals"]["aws:SourceAccount"]) == accounts
 
 
 def test_none_of_its_writers_reads_or_deletes_and_each_leaves_its_objects_to_the_bucket() -> None:
@@ -61,7 +62,9 @@ def test_none_of_its_writers_reads_or_deletes_and_each_leaves_its_objects_to_the
     for statement in (s for s in writers if s["Action"] == "s3:PutObject"):
         assert statement["Condition"]["StringEquals"]["s3:x-amz-acl"] == "bucket-owner-full-control"
         assert all(f"/AWSLogs/{account}/" in arn for account, arn in zip("12", statement["Resource"], strict=True))
-    assert used_by_config(["1"])["Condition"] == {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}}
+    recorders, service = used_by_config(["1"])
+    assert recorders["Condition"]["ArnEquals"] == {"aws:PrincipalArn": ["arn:aws:iam::1:role/portal-config-recorder"]}
+    assert service["Condition"] == {"StringEquals": {"aws:SourceAccount": ["1"]}}
 
 
 def test_no_account_of_an_environment_holds_the_store_or_its_key(shared: SynthesizedStack) -> None:

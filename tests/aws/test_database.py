@@ -62,7 +62,7 @@ def test_it_speaks_tls_alone_and_counts_statements(stack: StackOf, name: str) ->
 @pytest.mark.parametrize(("name", "insights", "days"), [("staging-aws", "standard", 7), ("prod-aws", "advanced", 465)])
 def test_statistics_of_queries_are_kept_as_the_data_say(stack: StackOf, name: str, insights: str, days: int) -> None:
     """The service takes only these two pairs."""
-    for database in stack(name).all("aws_db_instance"):
+    for database in stack(name).each("aws_db_instance"):
         assert database["database_insights_mode"] == insights
         assert database["performance_insights_enabled"] is True
         assert database["performance_insights_retention_period"] == days
@@ -111,7 +111,7 @@ def test_production_is_copied_into_another_region_under_a_key_of_it(stack: Stack
 @pytest.mark.parametrize("name", MANAGED)
 def test_applications_log_in_by_iam_as_one_user(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    assert all(database["iam_database_authentication_enabled"] for database in synthesized.all("aws_db_instance"))
+    assert all(database["iam_database_authentication_enabled"] for database in synthesized.each("aws_db_instance"))
     rights = synthesized.one("aws_iam_role_policy", "stores_client_rights")
     assert "rds-db:connect" in rights["policy"]
     assert "/backstage" in rights["policy"], "one user, not every one of the database"

@@ -128,3 +128,4 @@ def test_a_request_in_the_log_says_who_what_and_how_it_went() -> None:
     needed = {"timestamp(ms)", "c-ip", "cs-method", "cs-uri-stem", "sc-status", "x-edge-result-type"}
     assert needed | {"x-edge-request-id", "time-taken"} <= set(LOGGED_FIELDS)
     assert len(set(LOGGED_FIELDS)) == len(LOGGED_FIELDS), "CloudFront refuses a field that is named twice"
+    assert not {"cs-uri-query", "cs(Cookie)"} & set(LOGGED_FIELDS), "both can be somebody's sign-in"

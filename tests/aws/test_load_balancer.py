@@ -3,6 +3,7 @@
 import pytest
 
 from portal.aws.load_balancer import DEREGISTRATION_SECONDS, may_join
+from portal.kubernetes.mesh import REQUEST_TIMEOUT_SECONDS
 from portal.spec.loader import Environments
 from tests.aws.policies import statements
 from tests.conftest import StackOf
@@ -19,9 +20,9 @@ def test_it_is_inside_the_network_and_nothing_of_it_is_open_to_everybody(stack: 
     assert synthesized.one("aws_lb")["internal"] is True
     # Nothing else of an environment may face the internet.
     assert len(synthesized.all("aws_lb")) == 1
-    for group in synthesized.all("aws_security_group"):
+    for group in synthesized.each("aws_security_group"):
         assert group.get("ingress") is None, f"{group.address} has rules that this test does not see"
-    for rule in synthesized.all("aws_vpc_security_group_ingress_rule"):
+    for rule in synthesized.each("aws_vpc_security_group_ingress_rule"):
         assert not str(rule.get("cidr_ipv4")).endswith("/0"), rule.address
         assert not str(rule.get("cidr_ipv6")).endswith("/0"), rule.address
 
@@ -121,7 +122,7 @@ def test_the_certificate_is_proved_in_the_zone_of_the_portals_name(
     domain = environments.tiers[name.partition("-")[0]].portal.domain
     (zone,) = (z for z in synthesized.data_sources.values() if z.type == "aws_route53_zone")
     assert (zone["name"], zone["private_zone"]) == (domain, False)
-    for certificate in synthesized.all("aws_acm_certificate"):
+    for certificate in synthesized.each("aws_acm_certificate"):
         assert certificate["domain_name"] == domain
     proof = synthesized.one("aws_route53_record", "load-balancer_certificate-proof")
     assert zone.address in synthesized.references(proof)
@@ -175,3 +176,9 @@ def test_what_was_asked_is_written_down_where_its_policy_lets_it(stack: StackOf,
 @pytest.mark.parametrize(("name", "protected"), [("dev-aws", False), ("staging-aws", True), ("prod-aws", True)])
 def test_it_is_kept_where_the_environment_is_protected(stack: StackOf, name: str, protected: bool) -> None:
     assert stack(name).one("aws_lb")["enable_deletion_protection"] is protected
+
+
+@each_stack
+def test_the_gateway_gives_up_before_the_load_balancer_does(stack: StackOf, name: str) -> None:
+    """Its answer says what happened; the load balancer's would be a bare 504."""
+    assert stack(name).one("aws_lb")["idle_timeout"] > REQUEST_TIMEOUT_SECONDS

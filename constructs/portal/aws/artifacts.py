@@ -3,7 +3,8 @@
 from constructs import Construct
 
 from portal.aws.keys import Key
-from portal.aws.storage import LogBucket, PrivateBucket, may_encrypt, may_write
+from portal.aws.policies import may_encrypt
+from portal.aws.storage import LogBucket, PrivateBucket, may_write
 from portal.kubernetes.contract import ArtifactStore
 from portal.naming import Kind, Naming
 

@@ -14,7 +14,8 @@ from constructs import Construct
 
 from portal.aws.accounts import Account
 from portal.aws.identity import ServiceRole
-from portal.aws.keys import Key, Statement, administered_by_account
+from portal.aws.keys import Key, administered_by_account
+from portal.aws.policies import Statement, may_encrypt
 from portal.aws.storage import PrivateBucket, bucket_arn
 from portal.naming import Kind, Naming
 
@@ -43,7 +44,7 @@ class AuditStore(Construct):
             self,
             "key",
             name=naming.name(Kind.AWS_NAME),
-            statements=[administered_by_account(owner.id), used_by_trails(trails), used_by_config(ids)],
+            statements=[administered_by_account(owner.id), used_by_trails(trails), *used_by_config(ids)],
             protected=True,
         )
         bucket = PrivateBucket(
@@ -84,7 +85,7 @@ class AccountAudit(Construct):
             name=RECORDER,
             service="config.amazonaws.com",
             managed=["service-role/AWS_ConfigRole"],
-            statements=[may_deliver(store.name), {"Effect": "Allow", "Action": ENCRYPTS, "Resource": store.key_arn}],
+            statements=[may_deliver(store.name), may_encrypt(store.key_arn)],
         )
         recorder = ConfigConfigurationRecorder(
             self,
@@ -110,9 +111,6 @@ class AccountAudit(Construct):
         self.recording = recording
 
 
-ENCRYPTS = ["kms:Decrypt", "kms:GenerateDataKey"]
-
-
 def trail_arn(account: Account) -> str:
     """The ARN of an account's trail, known before the trail is: the bucket admits that one alone."""
     return f"arn:aws:cloudtrail:{account.region}:{account.id}:trail/{TRAIL}"
@@ -130,16 +128,28 @@ def used_by_trails(trails: Sequence[str]) -> Statement:
     }
 
 
-def used_by_config(accounts: Sequence[str]) -> Statement:
-    """Lets Config of the accounts encrypt, in their roles or as the service."""
-    return {
-        "Sid": "ConfigEncrypts",
-        "Effect": "Allow",
-        "Principal": {"Service": "config.amazonaws.com", "AWS": [f"arn:aws:iam::{id}:root" for id in accounts]},
-        "Action": ENCRYPTS,
-        "Resource": "*",
-        "Condition": {"StringLike": {"kms:ViaService": "s3.*.amazonaws.com"}},
-    }
+def used_by_config(accounts: Sequence[str]) -> list[Statement]:
+    """Lets Config of the accounts encrypt, in their recorders' roles or as the service, and nobody else there.
+
+    Source: Config developer guide, "Permissions for the KMS Key".
+    """
+    return [
+        {
+            "Sid": "RecordersEncrypt",
+            "Principal": {"AWS": [f"arn:aws:iam::{id}:root" for id in accounts]},
+            **may_encrypt("*"),
+            "Condition": {
+                "StringLike": {"kms:ViaService": "s3.*.amazonaws.com"},
+                "ArnEquals": {"aws:PrincipalArn": [f"arn:aws:iam::{id}:role/{RECORDER}" for id in accounts]},
+            },
+        },
+        {
+            "Sid": "ConfigEncrypts",
+            "Principal": {"Service": "config.amazonaws.com"},
+            **may_encrypt("*"),
+            "Condition": {"StringEquals": {"aws:SourceAccount": list(accounts)}},
+        },
+    ]
 
 
 def trails_may_write(bucket: str, *, trails: Sequence[str], accounts: Sequence[str]) -> list[dict[str, Any]]:

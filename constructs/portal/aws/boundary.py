@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.iam_policy import IamPolicy
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from constructs import Construct
 
+from portal.aws.policies import policy_document
 from portal.naming import Kind, Naming
 
 SERVICES: Final = (
@@ -56,7 +56,7 @@ class Boundary(Construct):
             self,
             "Default",
             name=_name(account),
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": statements(account)}),
+            policy=policy_document(statements(account)),
         )
         self.arn: str = policy.arn
 

@@ -1,9 +1,7 @@
 """The identities of continuous integration: no key and no password, only GitHub's word on which job is asking."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.iam_openid_connect_provider import IamOpenidConnectProvider
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
@@ -12,6 +10,7 @@ from constructs import Construct
 
 from portal.aws.audit import RECORDER
 from portal.aws.boundary import Boundary
+from portal.aws.policies import Statement, policy_document
 from portal.aws.state import StateStore
 
 ISSUER = "token.actions.githubusercontent.com"
@@ -19,8 +18,6 @@ AUDIENCE = "sts.amazonaws.com"
 
 DEPLOY_SESSION_SECONDS = 3 * 3600
 """Longer than a first deploy, which makes cluster, databases and edge."""
-
-Statement = dict[str, Any]
 
 
 class GithubIdentities(Construct):
@@ -57,7 +54,7 @@ class GithubIdentities(Construct):
             self,
             planner,
             name=planner,
-            assume_role_policy=trusting([may_come(provider.arn, repository, [plan_environment])]),
+            assume_role_policy=policy_document([may_come(provider.arn, repository, [plan_environment])]),
         )
         _managed(self, f"{planner}-reads", plan, "ReadOnlyAccess")
         _inline(self, f"{planner}-rights", plan, may_plan(account, state=state))
@@ -66,7 +63,7 @@ class GithubIdentities(Construct):
                 self,
                 name,
                 name=name,
-                assume_role_policy=trusting(
+                assume_role_policy=policy_document(
                     [may_come(provider.arn, repository, environments), may_take_over(account, administrator)]
                 ),
                 max_session_duration=DEPLOY_SESSION_SECONDS,
@@ -112,7 +109,7 @@ class ImagePublisher(Construct):
             self,
             "Default",
             name=name,
-            assume_role_policy=trusting([may_come(provider_arn, repository, [environment])]),
+            assume_role_policy=policy_document([may_come(provider_arn, repository, [environment])]),
         )
         _inline(
             self,
@@ -148,13 +145,7 @@ def _managed(scope: Construct, id: str, role: IamRole, policy: str) -> None:
 
 
 def _inline(scope: Construct, id: str, role: IamRole, statements: Sequence[Statement]) -> None:
-    policy = Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
-    IamRolePolicy(scope, id, role=role.name, name="rights", policy=policy)
-
-
-def trusting(statements: Sequence[Statement]) -> str:
-    """The document that says who may take a role."""
-    return Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
+    IamRolePolicy(scope, id, role=role.name, name="rights", policy=policy_document(statements))
 
 
 def may_come(provider_arn: str, repository: str, environments: Sequence[str]) -> Statement:

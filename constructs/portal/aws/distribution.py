@@ -50,7 +50,6 @@ LOGGED_FIELDS: Final = (
     "cs-method",
     "cs(Host)",
     "cs-uri-stem",
-    "cs-uri-query",
     "cs-protocol",
     "cs-protocol-version",
     "cs(User-Agent)",
@@ -66,7 +65,7 @@ LOGGED_FIELDS: Final = (
     "ssl-protocol",
     "ssl-cipher",
 )
-"""All but cookies, and what repeats.
+"""All but cookies and queries (a sign-in comes back with its code in one), and what repeats.
 
 aws 6.25 cannot change them in place (hashicorp/terraform-provider-aws 46108): give the delivery another id then.
 """

@@ -1,15 +1,14 @@
 """Ways to AWS's own services that do not leave the VPC."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.security_group import SecurityGroup
 from cdktf_cdktf_provider_aws.vpc_endpoint import VpcEndpoint
 from cdktf_cdktf_provider_aws.vpc_security_group_ingress_rule import VpcSecurityGroupIngressRule
 from constructs import Construct
 
 from portal.aws.network import Network
+from portal.aws.policies import policy_document
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws
 
@@ -50,7 +49,7 @@ class Endpoints(Construct):
             service_name=f"com.amazonaws.{cloud.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=network.private_route_table_ids,
-            policy=policy([*own_account(cloud.account), public_buckets(cloud.region)]) if guarded else None,
+            policy=policy_document([*own_account(cloud.account), public_buckets(cloud.region)]) if guarded else None,
             tags={"Name": naming.name(Kind.AWS_NAME, "s3")},
         )
         self.s3_prefix_list_id: str = s3.prefix_list_id
@@ -83,13 +82,9 @@ class Endpoints(Construct):
                 subnet_ids=network.node_subnet_ids,
                 security_group_ids=[group.id],
                 private_dns_enabled=True,
-                policy=policy(own_account(cloud.account)) if guarded else None,
+                policy=policy_document(own_account(cloud.account)) if guarded else None,
                 tags={"Name": naming.name(Kind.AWS_NAME, service.replace(".", "-"))},
             )
-
-
-def policy(statements: Sequence[Mapping[str, Any]]) -> str:
-    return Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 def own_account(account: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cdktf import Fn, ITerraformDependable
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.efs_access_point import (
     EfsAccessPoint,
     EfsAccessPointPosixUser,
@@ -17,6 +17,7 @@ from constructs import Construct
 
 from portal.aws.keys import Key
 from portal.aws.network import Network
+from portal.aws.policies import policy_document
 from portal.aws.reach import ReachedByNodes
 from portal.kubernetes import contract
 from portal.naming import Kind, Naming
@@ -73,7 +74,7 @@ class SharedFiles(Construct):
             self,
             "tls-only",
             file_system_id=file_system_id,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": over_tls_from_inside(files.arn)}),
+            policy=policy_document(over_tls_from_inside(files.arn)),
         )
         EfsBackupPolicy(
             self,

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from portal.aws.functions import Function, Functions
 from portal.aws.identity import ServiceRole
+from portal.aws.policies import may_encrypt
 from portal.aws.storage import PodBucket
 from portal.functions.freshness import Backup
 from portal.naming import Kind
@@ -66,11 +67,7 @@ class BackupVerifier(Construct):
             statements=[
                 {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function.arn},
                 {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": shared.queue_arn},
-                {
-                    "Effect": "Allow",
-                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                    "Resource": shared.keys.messages.arn,
-                },
+                may_encrypt(shared.keys.messages.arn),
             ],
         )
         SchedulerSchedule(

@@ -29,6 +29,7 @@ from portal.aws.keys import Keys
 from portal.aws.logs import LogGroup
 from portal.aws.monitoring import Alarm, of_failed_calls
 from portal.aws.network import EVERYWHERE, Network
+from portal.aws.policies import may_encrypt
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws
 
@@ -153,11 +154,7 @@ class Function(Construct):
                     "Resource": f"{log.arn}:*",
                 },
                 {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": shared.queue_arn},
-                {
-                    "Effect": "Allow",
-                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                    "Resource": shared.keys.messages.arn,
-                },
+                may_encrypt(shared.keys.messages.arn),
                 *statements,
             ],
         )

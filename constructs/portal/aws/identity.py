@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdktf import Fn, ITerraformDependable
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.eks_pod_identity_association import EksPodIdentityAssociation
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.iam_role_policy_attachment import IamRolePolicyAttachment
 from constructs import Construct
 
+from portal.aws.policies import policy_document
 from portal.kubernetes.contract import ServiceAccount
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
@@ -46,7 +47,7 @@ class ServiceRole(Construct):
             for policy in managed
         ]
         if statements:
-            policy = Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)})
+            policy = policy_document(statements)
             granted.append(IamRolePolicy(self, "rights", role=role.name, name="rights", policy=policy))
         self.granted: tuple[ITerraformDependable, ...] = tuple(granted)
 
@@ -72,4 +73,4 @@ def trust_policy(service: str, *, source_arn: str | None = None) -> str:
     statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
     if source_arn:
         statement["Condition"] = {"ArnLike": {"aws:SourceArn": source_arn}}
-    return Fn.jsonencode({"Version": "2012-10-17", "Statement": [statement]})
+    return policy_document([statement])

@@ -1,16 +1,13 @@
 """Encryption keys of one environment, one for each purpose, so that each has the narrowest policy that works."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.kms_alias import KmsAlias
 from cdktf_cdktf_provider_aws.kms_key import KmsKey
 from constructs import Construct
 
+from portal.aws.policies import Statement, policy_document
 from portal.naming import Kind, Naming
-
-Statement = dict[str, Any]
 
 
 class Key(Construct):
@@ -41,7 +38,7 @@ class Key(Construct):
             enable_key_rotation=True,
             # What it encrypted and what outlives it, a last snapshot for one, can be saved so long.
             deletion_window_in_days=30,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": list(statements)}),
+            policy=policy_document(statements),
             lifecycle={"prevent_destroy": protected},
         )
         KmsAlias(self, "alias", name=f"alias/{name}", target_key_id=key.key_id, region=region)

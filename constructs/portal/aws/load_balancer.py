@@ -24,7 +24,7 @@ from portal.aws.monitoring import of_load_balancer
 from portal.aws.network import Network
 from portal.aws.storage import REQUESTS_PREFIX, LogBucket
 from portal.kubernetes import contract
-from portal.kubernetes.mesh import GATEWAY_PORT, HEALTH_PATH, HEALTH_PORT
+from portal.kubernetes.mesh import GATEWAY_PORT, HEALTH_PATH, HEALTH_PORT, REQUEST_TIMEOUT_SECONDS
 from portal.naming import Kind, Naming, as_id
 from portal.spec.clouds import Aws
 
@@ -80,6 +80,8 @@ class LoadBalancer(Construct):
             # Adds the client's address to X-Forwarded-For, whatever the client wrote there.
             xff_header_processing_mode="append",
             enable_deletion_protection=protected,
+            # The gateway gives up first, and says so.
+            idle_timeout=REQUEST_TIMEOUT_SECONDS + 5,
             access_logs=LbAccessLogs(bucket=log.name, prefix=REQUESTS_PREFIX, enabled=True) if log else None,
             # The balancer tries at once whether it may write there.
             depends_on=list(log.ready) if log else None,

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.cloudwatch_log_resource_policy import CloudwatchLogResourcePolicy
 from constructs import Construct
 
 from portal.aws.keys import Key
+from portal.aws.policies import policy_document
 
 
 class LogGroup(Construct):
@@ -53,9 +53,7 @@ class DeliveredLogs(Construct):
             "from-services",
             region=region,
             policy_name=name,
-            policy_document=Fn.jsonencode(
-                {"Version": "2012-10-17", "Statement": [may_deliver(group.arn, account=account, region=region)]}
-            ),
+            policy_document=policy_document([may_deliver(group.arn, account=account, region=region)]),
         )
 
 

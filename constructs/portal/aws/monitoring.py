@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from cdktf import Fn
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
 from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
@@ -12,6 +11,7 @@ from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
 from portal.aws.keys import Key
+from portal.aws.policies import policy_document
 from portal.functions.freshness import METRIC, NAMESPACE
 from portal.naming import Kind, Naming, as_id
 
@@ -67,7 +67,7 @@ class Alarms(Construct):
             "from-alarms",
             region=region,
             arn=bell.arn,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [may_publish(bell.arn, account)]}),
+            policy=policy_document([may_publish(bell.arn, account)]),
         )
         for email in emails:
             SnsTopicSubscription(

@@ -21,6 +21,7 @@ from portal.aws.functions import Functions
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Keys
 from portal.aws.network import EVERYWHERE, Network
+from portal.aws.policies import may_encrypt
 from portal.naming import Kind, Naming
 from portal.spec.clouds import AwsOpsHost
 from portal.spec.rules.machines import machine_architecture
@@ -120,11 +121,7 @@ class OpsHost(Construct):
                     "Resource": host.arn,
                 },
                 {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": functions.queue_arn},
-                {
-                    "Effect": "Allow",
-                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                    "Resource": keys.messages.arn,
-                },
+                may_encrypt(keys.messages.arn),
             ],
         )
         for moment, hour, call, more in (

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from portal.aws.accounts import Account
 from portal.aws.keys import Key, administered_by_account
+from portal.aws.policies import policy_document
 from portal.naming import Kind, Naming, as_id
 
 UNTAGGED_DAYS = 14
@@ -61,7 +62,7 @@ class Registry(Construct):
                 self,
                 f"{repository.node.id}-readers",
                 repository=repository.name,
-                policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [may_pull(readers)]}),
+                policy=policy_document([may_pull(readers)]),
             )
 
 

@@ -11,6 +11,7 @@ from portal.aws.cache import Cache
 from portal.aws.database import Database
 from portal.aws.functions import Function, Functions
 from portal.aws.monitoring import Alarm, of_function
+from portal.aws.policies import may_encrypt
 from portal.aws.secrets import StoredSecret
 
 
@@ -103,5 +104,5 @@ def may_rotate(secret: StoredSecret, shared: Functions) -> list[dict[str, Any]]:
             ],
             "Resource": secret.arn,
         },
-        {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": shared.keys.data.arn},
+        may_encrypt(shared.keys.data.arn),
     ]

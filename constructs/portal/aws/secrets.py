@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdktf import Fn, ITerraformDependable
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
 from cdktf_cdktf_provider_aws.secretsmanager_secret import SecretsmanagerSecret, SecretsmanagerSecretReplica
 from cdktf_cdktf_provider_aws.secretsmanager_secret_policy import SecretsmanagerSecretPolicy
@@ -18,6 +18,7 @@ from constructs import Construct
 from portal.aws.functions import Function
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.keys import Key
+from portal.aws.policies import policy_document
 from portal.kubernetes.contract import CloudLogin, SecretStore, ServiceAccount
 from portal.naming import Kind, Naming
 
@@ -62,7 +63,7 @@ class StoredSecret(Construct):
             "own-account",
             secret_arn=secret.arn,
             block_public_policy=True,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": deny_other_accounts(account)}),
+            policy=policy_document(deny_other_accounts(account)),
         )
         # Afterwards its versions are the rotation's.
         self.first = SecretsmanagerSecretVersion(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdktf import Fn, ITerraformDependable
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.s3_bucket import S3Bucket
 from cdktf_cdktf_provider_aws.s3_bucket_lifecycle_configuration import (
     S3BucketLifecycleConfiguration,
@@ -33,6 +33,7 @@ from constructs import Construct
 
 from portal.aws.identity import POD_IDENTITY, ServiceRole, given_to
 from portal.aws.keys import Key, administered_by_account
+from portal.aws.policies import may_encrypt, policy_document
 from portal.kubernetes.contract import (
     KEPT_AFTER_DELETION_DAYS,
     BackupStore,
@@ -149,7 +150,7 @@ class PrivateBucket(Construct):
             "tls-only",
             bucket=bucket.id,
             region=region,
-            policy=Fn.jsonencode({"Version": "2012-10-17", "Statement": [deny_without_tls(bucket.arn), *statements]}),
+            policy=policy_document([deny_without_tls(bucket.arn), *statements]),
             depends_on=[closed],
         )
         if log:
@@ -346,8 +347,3 @@ def may_write(bucket_arn: str) -> list[dict[str, Any]]:
             "Resource": f"{bucket_arn}/*",
         },
     ]
-
-
-def may_encrypt(key_arn: str) -> dict[str, Any]:
-    """Rights to read and write objects that S3 encrypts with a key."""
-    return {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": key_arn}
