@@ -15,10 +15,8 @@ from portal.kubernetes import backup, postgres
 from portal.kubernetes.contract import ServiceAccount
 from portal.naming import Naming
 from portal.spec.environment import Environment
-from portal.spec.workloads import DATABASES
+from portal.spec.workloads import DATABASES, NIGHTLY_MAX_AGE_HOURS
 
-NIGHT_HOURS = 26
-"""A night's backup may be so old: a day, and time for the next one to be made."""
 LOG_HOURS = 1
 """PostgreSQL closes a segment of its log every five minutes, full or not."""
 
@@ -109,7 +107,7 @@ def in_cluster(bucket: str, environment: Environment) -> list[Backup]:
             prefix=f"{folder}/base/",
             # Written last.
             marker="/backup.info",
-            longest_hours=NIGHT_HOURS,
+            longest_hours=NIGHTLY_MAX_AGE_HOURS,
         ),
         Backup(name="write-ahead log", place=bucket, prefix=f"{folder}/wals/", marker="", longest_hours=LOG_HOURS),
     ]

@@ -26,8 +26,6 @@ from portal.spec.clouds import Aws
 from portal.spec.workloads import ManagedCaches
 
 ENGINE = "valkey"
-ENGINE_VERSION = "8.1"
-FAMILY = "valkey8"
 PORT = 6379
 
 RIGHTS = "on ~* &* +@all -@dangerous"
@@ -55,6 +53,7 @@ class Cache(Construct):
         keys: Keys,
         cloud: Aws,
         size: ManagedCaches,
+        version: str,
         backed_up: bool,
         protected: bool,
     ) -> None:
@@ -68,7 +67,7 @@ class Cache(Construct):
             self,
             "parameters",
             name=name,
-            family=FAMILY,
+            family=f"{ENGINE}{version.partition('.')[0]}",
             parameter=[
                 ElasticacheParameterGroupParameter(name="cluster-enabled", value="yes"),
                 # A cache that is full forgets what was least used, instead of refusing to write.
@@ -111,7 +110,7 @@ class Cache(Construct):
             replication_group_id=name,
             description=f"{name}: {size.shards} shards, {size.replicas} replicas of each",
             engine=ENGINE,
-            engine_version=ENGINE_VERSION,
+            engine_version=version,
             parameter_group_name=parameters.name,
             node_type=cloud.data.cache_class,
             num_node_groups=size.shards,

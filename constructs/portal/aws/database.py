@@ -23,9 +23,6 @@ from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws
 from portal.spec.workloads import ManagedDatabases
 
-MAJOR_VERSION = "18"
-"""As inside the cluster (versions.yaml), so that a store can move from one to the other."""
-
 PORT = 5432
 ADMINISTRATOR = "portal_admin"
 PASSWORD_REVISION = 1
@@ -68,6 +65,7 @@ class Database(Construct):
         keys: Keys,
         cloud: Aws,
         size: ManagedDatabases,
+        version: str,
         retention_days: int,
         backed_up: bool,
         protected: bool,
@@ -85,7 +83,7 @@ class Database(Construct):
             "parameters",
             # Another family needs another group before the old one goes.
             name_prefix=f"{name}-",
-            family=f"postgres{MAJOR_VERSION}",
+            family=f"postgres{version}",
             parameter=[
                 *(DbParameterGroupParameter(name=key, value=value) for key, value in PARAMETERS.items()),
                 *(
@@ -164,7 +162,7 @@ class Database(Construct):
             "Default",
             identifier=name,
             engine="postgres",
-            engine_version=MAJOR_VERSION,
+            engine_version=version,
             db_name=database,
             username=ADMINISTRATOR,
             allocated_storage=size.storage_gib,

@@ -33,7 +33,6 @@ from portal.aws.policies import may_encrypt
 from portal.naming import Kind, Naming
 from portal.spec.clouds import Aws
 
-RUNTIME: Final = "python3.13"
 FOLDER = Path(functions.__file__).parent
 PACKAGE: Final = "portal/functions"
 NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -49,8 +48,19 @@ class Functions(Construct):
     It is made with the first function. They call services on port 443, and nobody calls them by network.
     """
 
-    def __init__(self, scope: Construct, id: str, *, naming: Naming, network: Network, keys: Keys, cloud: Aws) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        network: Network,
+        keys: Keys,
+        cloud: Aws,
+        runtime: str,
+    ) -> None:
         super().__init__(scope, id)
+        self.runtime = runtime
         self.naming = naming
         self.keys = keys
         self.cloud = cloud
@@ -163,7 +173,7 @@ class Function(Construct):
             "Default",
             function_name=self.name,
             role=role.arn,
-            runtime=RUNTIME,
+            runtime=shared.runtime,
             architectures=["arm64"],
             filename=shared.code,
             source_code_hash=shared.code_hash,

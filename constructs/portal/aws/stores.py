@@ -17,6 +17,7 @@ from portal.aws.rotation import rotates_cache, rotates_database
 from portal.kubernetes.contract import CloudLogin, ManagedCache, ManagedDatabase, ServiceAccount
 from portal.naming import Kind, Naming
 from portal.spec.environment import Environment
+from portal.spec.versions import AwsServices
 from portal.spec.workloads import CacheName, DatabaseName
 
 NAMES: Mapping[DatabaseName, str] = {"portal-db": "idp_portal", "backstage-db": "backstage"}
@@ -46,6 +47,7 @@ class ManagedStores(Construct):
         keys: Keys,
         functions: Functions,
         environment: Environment,
+        versions: AwsServices,
         user: ServiceAccount,
         statements: Sequence[Mapping[str, Any]] = (),
     ) -> None:
@@ -67,6 +69,7 @@ class ManagedStores(Construct):
                 keys=keys,
                 cloud=cloud,
                 size=environment.managed.databases,
+                version=versions.postgresql,
                 # At least a day: readers and restores to a moment need it.
                 retention_days=min(max(environment.backup.retention_days, 1), LONGEST_RETENTION_DAYS),
                 backed_up=backed_up,
@@ -98,6 +101,7 @@ class ManagedStores(Construct):
                 keys=keys,
                 cloud=cloud,
                 size=environment.managed.caches,
+                version=versions.valkey,
                 backed_up=backed_up,
                 protected=environment.protected,
             )

@@ -6,11 +6,13 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
+from portal.kubernetes import restricted
 from portal.kubernetes.contract import Cluster, NodeAutoscaler, ServiceAccount
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
 from portal.kubernetes.priorities import SYSTEM
 from portal.kubernetes.release import ThirdPartyChart
+from portal.spec.versions import OperandImage
 
 NODES_CHART: Final = "cluster-autoscaler"
 PODS_CHART: Final = "vpa"
@@ -30,7 +32,7 @@ def install_node_autoscaler(install: Installer, *, after: Sequence[ITerraformDep
         values=node_values(
             autoscaler=autoscaler,
             cluster=install.cluster,
-            kubernetes_version=install.versions.kubernetes.version,
+            image=install.versions.images[NODES_CHART],
             highly_available=install.highly_available,
         ),
         after=[*autoscaler.ready, *after],
@@ -55,17 +57,17 @@ def install_pod_autoscaler(
 
 
 def node_values(
-    *, autoscaler: NodeAutoscaler, cluster: Cluster, kubernetes_version: str, highly_available: bool
+    *, autoscaler: NodeAutoscaler, cluster: Cluster, image: OperandImage, highly_available: bool
 ) -> dict[str, Any]:
     """Values of the cluster autoscaler's chart.
 
-    It must be of the cluster's minor version, which the chart's own is not yet. Source: cluster-autoscaler, "Releases".
+    `image`: of the cluster's minor version. Source: cluster-autoscaler, "Releases".
     """
     return {
         "cloudProvider": autoscaler.cloud_provider,
         "awsRegion": autoscaler.region,
         "autoDiscovery": {"clusterName": autoscaler.cluster_name},
-        "image": {"tag": f"v{kubernetes_version}.1"},
+        "image": {"repository": image.repository, "tag": image.tag},
         "replicaCount": 2 if highly_available else 1,
         "rbac": {"serviceAccount": {"name": SERVICE_ACCOUNT.name}},
         "extraArgs": {
@@ -77,17 +79,8 @@ def node_values(
         },
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65534,
-            "runAsGroup": 65534,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containerSecurityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": restricted.AS_NOBODY,
+        "containerSecurityContext": restricted.CONTAINER,
         "serviceMonitor": {"enabled": True, "namespace": ns.MONITORING, "selector": SELECTED["matchLabels"]},
     }
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
+from portal.kubernetes import restricted
 from portal.kubernetes.contract import ClusterBackupStore, ServiceAccount, VolumeClass
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
@@ -14,7 +15,7 @@ from portal.kubernetes.portal import DATABASE
 from portal.kubernetes.priorities import SYSTEM
 from portal.kubernetes.release import ThirdPartyChart
 from portal.spec.versions import OperandImage
-from portal.spec.workloads import Backup
+from portal.spec.workloads import NIGHTLY_MAX_AGE_HOURS, Backup
 
 CHART: Final = "velero"
 
@@ -22,6 +23,7 @@ SERVICE_ACCOUNT = ServiceAccount(namespace=ns.BACKUP, name=CHART)
 
 NIGHTLY: Final = "nightly"
 HOURLY: Final = "hourly"
+HOURLY_MAX_AGE_HOURS: Final = 3
 
 HOURLY_KEPT_HOURS = 72
 """An hour's state is for mistakes that somebody notices within a weekend; older ones are in the nightly backups."""
@@ -35,12 +37,6 @@ EXCLUDED = (
     "events",
     "events.events.k8s.io",
 )
-
-RESTRICTED_CONTAINER = {
-    "allowPrivilegeEscalation": False,
-    "capabilities": {"drop": ["ALL"]},
-    "readOnlyRootFilesystem": True,
-}
 
 
 def install_backup(install: Installer, *, after: Sequence[ITerraformDependable]) -> dict[str, int]:
@@ -92,7 +88,7 @@ def values(
                 "image": plugin.reference,
                 "volumeMounts": [{"name": "plugins", "mountPath": "/target"}],
                 "resources": small,
-                "securityContext": RESTRICTED_CONTAINER,
+                "securityContext": restricted.CONTAINER,
             }
         ],
         "configuration": {
@@ -117,12 +113,12 @@ def values(
         "priorityClassName": SYSTEM,
         "nodeSelector": dict(node_selector),
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
-        "podSecurityContext": restricted_pod(),
-        "containerSecurityContext": RESTRICTED_CONTAINER,
+        "podSecurityContext": {**restricted.AS_NOBODY, "fsGroup": restricted.NOBODY},
+        "containerSecurityContext": restricted.CONTAINER,
         # The job that brings the kinds up to date.
         "upgradeCRDs": True,
         "upgradeJobResources": small,
-        "kubectl": {"containerSecurityContext": RESTRICTED_CONTAINER, "resources": small},
+        "kubectl": {"containerSecurityContext": restricted.CONTAINER, "resources": small},
         "metrics": {
             # The default leaves the monitor out where the API server does not know the kind at that moment.
             "serviceMonitor": {
@@ -131,16 +127,6 @@ def values(
                 "additionalLabels": SELECTED["matchLabels"],
             }
         },
-    }
-
-
-def restricted_pod() -> dict[str, Any]:
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": 65534,
-        "runAsGroup": 65534,
-        "fsGroup": 65534,
-        "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
@@ -156,7 +142,8 @@ def schedules(backup: Backup, *, snapshots: bool) -> dict[str, Any]:
 
 def longest_gap_hours(backup: Backup) -> dict[str, int]:
     """How old the newest backup of each schedule may be: its period, and time for the next one to be made."""
-    return {f"{CHART}-{NIGHTLY}": 26, **({f"{CHART}-{HOURLY}": 3} if backup.level == "continuous" else {})}
+    nightly = {f"{CHART}-{NIGHTLY}": NIGHTLY_MAX_AGE_HOURS}
+    return {**nightly, **({f"{CHART}-{HOURLY}": HOURLY_MAX_AGE_HOURS} if backup.level == "continuous" else {})}
 
 
 def _template(kept_hours: int, *, snapshots: bool) -> dict[str, Any]:

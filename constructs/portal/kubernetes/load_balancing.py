@@ -6,6 +6,7 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
+from portal.kubernetes import restricted
 from portal.kubernetes.contract import Cluster, ServiceAccount, TargetController
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
@@ -56,12 +57,7 @@ def values(*, controller: TargetController, cluster: Cluster, highly_available: 
         "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
-        "podSecurityContext": {"fsGroup": 65534, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-        },
+        "podSecurityContext": {**restricted.POD, "fsGroup": restricted.NOBODY},
+        "securityContext": {**restricted.CONTAINER, "runAsNonRoot": True},
         "serviceMonitor": {"enabled": True, "additionalLabels": SELECTED["matchLabels"]},
     }

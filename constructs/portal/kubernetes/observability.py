@@ -9,13 +9,10 @@ from portal.kubernetes import namespaces as ns
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.release import OwnChart
-from portal.spec.workloads import Monitoring
+from portal.spec.workloads import NIGHTLY_MAX_AGE_HOURS, Monitoring
 
 DASHBOARDS_CHART: Final = "dashboards"
 ALERTS_CHART: Final = "alerts"
-
-BACKUP_MAX_AGE_HOURS = 26
-"""A backup a day, and two hours for the newest to be made."""
 
 REPLACED_ALERTS = (
     "KubeHpaMaxedOut",
@@ -85,7 +82,7 @@ def alerts_values(
         "probes": monitoring.level == "enterprise",
         "metricsArchive": metrics_archive,
         "secretStore": secret_store,
-        "backups": {"maxAgeHours": BACKUP_MAX_AGE_HOURS} if backups else None,
+        "backups": {"maxAgeHours": NIGHTLY_MAX_AGE_HOURS} if backups else None,
         "clusterBackups": [{"schedule": schedule, "maxAgeHours": hours} for schedule, hours in cluster_backups.items()]
         or None,
         "certificates": certificates,

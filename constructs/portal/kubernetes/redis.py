@@ -6,7 +6,7 @@ from typing import Any, Final
 from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
-from portal.kubernetes import traffic
+from portal.kubernetes import restricted, traffic
 from portal.kubernetes.contract import Cluster
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.portal import BACKEND, CACHE
@@ -61,12 +61,8 @@ def operator_values(*, cluster: Cluster, mesh: bool, highly_available: bool) -> 
         "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "256Mi"}},
-        "podSecurityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "podSecurityContext": restricted.POD,
+        "securityContext": restricted.CONTAINER,
         # Both from the first day: the one cannot be switched on later in one step, and init containers that write the
         # configuration need the other.
         "redisOperator": {"podLabels": ns.MESH_MEMBER} if mesh else {},

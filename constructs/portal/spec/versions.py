@@ -39,6 +39,15 @@ class EksAddons(Spec):
     reason: str
 
 
+class AwsServices(Spec):
+    """Engines and runtimes of services of AWS."""
+
+    postgresql: str = Field(pattern=r"^\d+$", examples=["18"])
+    valkey: str = Field(pattern=r"^\d+\.\d+$", examples=["8.1"])
+    functions: str = Field(pattern=r"^python3\.\d+$", examples=["python3.13"])
+    reason: str
+
+
 class OperandImage(Spec):
     """An image that an operator starts for us. A third party's, so a tag may stand where its digest is not known."""
 
@@ -80,6 +89,7 @@ class Versions(Spec):
 
     kubernetes: KubernetesVersion
     eks_addons: EksAddons
+    aws_services: AwsServices
     images: dict[str, OperandImage]
     charts: Charts
 
@@ -91,6 +101,17 @@ class Versions(Spec):
             raise ValueError(f"eks_addons.versions lacks {', '.join(sorted(missing))}")
         if not addons["kube-proxy"].startswith(f"v{version}."):
             raise ValueError(f"eks_addons.versions.kube-proxy must be of Kubernetes {version}, as the cluster is")
+        return self
+
+    @model_validator(mode="after")
+    def _what_belongs_together_has_one_version(self) -> Self:
+        """A store can move into the service and out of it; an autoscaler counts as its version's scheduler does."""
+        major = self.aws_services.postgresql
+        if not self.images["postgresql"].tag.startswith(f"{major}."):
+            raise ValueError(f"images.postgresql.tag must be of {major}, as aws_services.postgresql is")
+        version = self.kubernetes.version
+        if not self.images["cluster-autoscaler"].tag.startswith(f"v{version}."):
+            raise ValueError(f"images.cluster-autoscaler.tag must be of Kubernetes {version}, as the cluster is")
         return self
 
 

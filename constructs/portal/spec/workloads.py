@@ -1,6 +1,6 @@
 """What runs in the cluster and how big it is: the guide's environment matrix, as types."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -269,6 +269,10 @@ class Monitoring(Spec):
         examples=["https://git.example.com/portal/blob/main/docs/runbooks"],
         description="Address of docs/runbooks as people reach it, without a slash at its end; alerts link there.",
     )
+
+
+NIGHTLY_MAX_AGE_HOURS: Final = 26
+"""Of a backup that is made each night: a day, and two hours for the newest to be made."""
 
 
 class Backup(Spec):

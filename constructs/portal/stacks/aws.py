@@ -91,7 +91,15 @@ class AwsEnvironment(PortalStack):
             cluster_name=cluster.contract.name,
             user=autoscaling.SERVICE_ACCOUNT,
         )
-        functions = Functions(self, "functions", naming=naming, network=network, keys=keys, cloud=cloud)
+        functions = Functions(
+            self,
+            "functions",
+            naming=naming,
+            network=network,
+            keys=keys,
+            cloud=cloud,
+            runtime=versions.aws_services.functions,
+        )
         log = (
             LogBucket(
                 self,
@@ -123,6 +131,7 @@ class AwsEnvironment(PortalStack):
             keys=keys,
             functions=functions,
             environment=environment,
+            versions=versions.aws_services,
             user=portal.BACKEND_ACCOUNT,
             statements=artifacts.statements,
         )
