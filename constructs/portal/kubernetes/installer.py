@@ -45,7 +45,7 @@ class Installer:
         self.storage_class = storage_class
         self.volumes_ready = tuple(volumes_ready)
         self.shared_files_ready = tuple(shared_files_ready)
-        self.highly_available = layer.tier != "dev"
+        self.highly_available = layer.highly_available
 
     def release(
         self,

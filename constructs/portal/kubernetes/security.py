@@ -99,12 +99,10 @@ def policy_values(
 ) -> dict[str, Any]:
     """Values of chart cluster-policies. `proxy_registries`: where the mesh's proxies come from, which join our pods.
 
-    In development an image that was just built may be tried; from staging on what production would refuse is refused.
-
     Source: guide, "Pod Security Standards".
     """
     return {
-        "action": "Warn" if layer.tier == "dev" else "Deny",
+        "action": layer.admission.capitalize(),
         "namespaces": list(namespaces),
         "hostPathNamespaces": [name for name in namespaces if name == ns.NODE_AGENTS],
         "images": {

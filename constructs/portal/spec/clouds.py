@@ -249,6 +249,9 @@ class Azure(Cloud):
     zones: Annotated[Several[Literal["1", "2", "3"]], Field(min_length=3, max_length=3)]
     network: OverlayNetwork
     cluster: AzureCluster
+    vault_recoverable_days: int = Field(
+        ge=7, le=90, description="How long a deleted vault or key can be brought back; fixed when a vault is made."
+    )
     nodes: dict[NodeGroupName, AzureNodes]
 
 

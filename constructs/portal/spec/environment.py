@@ -41,6 +41,13 @@ class KubernetesLayer(Spec):
         description="Istio: mutual TLS and identities between pods, and the gateway by which requests come in. "
         "Without it only network policies keep pods apart, and nothing reaches the portal from outside."
     )
+    highly_available: bool = Field(
+        description="Operators, controllers and the gateway run more than once, on different nodes."
+    )
+    admission: Literal["warn", "deny"] = Field(
+        description="What admission policies do about what they refuse: `warn` lets an image that was just built "
+        "be tried."
+    )
     protected: bool = Field(
         description="Terraform and the clouds refuse to delete stateful resources. Lift it, deploy, then destroy."
     )

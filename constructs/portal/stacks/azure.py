@@ -82,8 +82,6 @@ class AzureEnvironment(PortalStack):
             name=naming.name(Kind.AZURE_NAME),
             retention_days=cloud.cluster.log_retention_days,
         )
-        # Fixed when a vault is made, so that it cannot follow `protected`.
-        recoverable_days = 7 if environment.tier == "dev" else 90
         keys = Keys(
             self,
             "keys",
@@ -91,7 +89,7 @@ class AzureEnvironment(PortalStack):
             naming=naming,
             cloud=cloud,
             logs=logs,
-            recoverable_days=recoverable_days,
+            recoverable_days=cloud.vault_recoverable_days,
             protected=environment.protected,
         )
         network = Network(self, "network", group=group, naming=naming, cloud=cloud)
@@ -139,7 +137,7 @@ class AzureEnvironment(PortalStack):
             oidc_issuer_url=cluster.oidc_issuer_url,
             node_subnet_id=network.node_subnet_id,
             user=security.SECRETS_SERVICE_ACCOUNT,
-            recoverable_days=recoverable_days,
+            recoverable_days=cloud.vault_recoverable_days,
             protected=environment.protected,
         )
         Platform(
