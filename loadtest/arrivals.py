@@ -98,24 +98,29 @@ def seed_of(plan: Plan, user: str) -> str:
 class Dispatcher:
     """Hands each arrival of one kind of user to whoever is free; the last to become free first.
 
-    So as few users, and connections, are at work as the target's speed needs.
+    So as few users, and connections, are at work as the target's speed needs. Of each that nobody served `dropped` is
+    told when it was due and for how long it waited.
     """
 
     def __init__(
-        self, due: Iterator[float], *, now: Callable[[], float], patience_seconds: float = PATIENCE_SECONDS
+        self,
+        due: Iterator[float],
+        *,
+        now: Callable[[], float],
+        patience_seconds: float = PATIENCE_SECONDS,
+        dropped: Callable[[float, float], None] = lambda *_: None,
     ) -> None:
-        self._due, self._now, self._patience = due, now, patience_seconds
+        self._due, self._now, self._patience, self._dropped = due, now, patience_seconds, dropped
+        self._next: float | None = None
         self._idle: list[AsyncResult] = []
         self._waiting: deque[float] = deque()
         self._greenlet: Greenlet = spawn(self._run)
 
     def take(self) -> float:
         """Blocks until an arrival is due for the caller; returns when it was due."""
-        oldest = self._now() - self._patience
-        while self._waiting:
-            due = self._waiting.popleft()
-            if due >= oldest:
-                return due
+        self.give_up()
+        if self._waiting:
+            return self._waiting.popleft()
         mine: AsyncResult = AsyncResult()
         self._idle.append(mine)
         try:
@@ -127,16 +132,37 @@ class Dispatcher:
 
     @property
     def waiting(self) -> int:
-        """Arrivals that are due and have no user yet, with those that have lost patience."""
+        """Arrivals that are due and have no user yet."""
         return len(self._waiting)
 
-    def stop(self) -> None:
-        self._greenlet.kill(block=False)
+    def give_up(self) -> None:
+        """Drops those that have lost patience."""
+        oldest = self._now() - self._patience
+        while self._waiting and self._waiting[0] < oldest:
+            self._dropped(self._waiting.popleft(), self._patience)
+
+    def close(self) -> None:
+        """From here on nobody is served; `drop_rest` says what becomes of those that are due by now."""
+        self._greenlet.kill()
+        due, now = self._next, self._now()
+        while due is not None and due <= now:
+            self._waiting.append(due)
+            due = next(self._due, None)
+        self._next = None
+
+    def drop_rest(self) -> None:
+        """At the run's end, which nobody can wait beyond."""
+        self.give_up()
+        while self._waiting:
+            due = self._waiting.popleft()
+            self._dropped(due, self._now() - due)
 
     def _run(self) -> None:
         for due in self._due:
+            self._next = due
             while (wait := due - self._now()) > 0:
                 sleep(wait)
+            self._next = None
             if self._idle:
                 self._idle.pop().set(due)
             else:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from loadtest.run import Arrivals, Cell, Phase, PhaseName, Plan
+from loadtest.generator import late_share
+from loadtest.run import Arrivals, Cell, Phase, PhaseName, Plan, Worker
 from loadtest.shapes.search import Breakpoint, Probe, found, next_rate
 from loadtest.slo.evaluate import Outcome, evaluate
 from loadtest.slo.spec import Objective, Objectives
@@ -35,6 +36,8 @@ class Measured:
     phase: Phase
     probe: Probe
     outcomes: tuple[Outcome, ...]
+    generator_late: bool = False
+    """Then it tells nothing about the target, and counts for nothing."""
 
 
 def steady(objectives: Objectives) -> Objectives:
@@ -53,7 +56,13 @@ def _limits_other_than_throughput(objective: Objective) -> bool:
 
 
 def probes(
-    plan: Plan, cells: Sequence[Cell], arrivals: Arrivals, objectives: Objectives, *, until_seconds: float
+    plan: Plan,
+    cells: Sequence[Cell],
+    arrivals: Arrivals,
+    objectives: Objectives,
+    *,
+    until_seconds: float,
+    workers: Sequence[Worker] = (),
 ) -> Iterator[Measured]:
     """Those that were measured to their end, in order."""
     wanted = steady(objectives)
@@ -69,19 +78,31 @@ def probes(
         met = started >= LEAST_STARTED_SHARE * planned and all(
             outcome.observed is not None and not outcome.missed for outcome in outcomes
         )
-        yield Measured(phase=phase, probe=Probe(rate_rps=phase.offered_rps, met=met), outcomes=outcomes)
+        yield Measured(
+            phase=phase,
+            probe=Probe(rate_rps=phase.offered_rps, met=met),
+            outcomes=outcomes,
+            generator_late=any(late_share(worker, phase, until_seconds=until_seconds) for worker in workers),
+        )
+
+
+def sound(measured: Sequence[Measured]) -> list[Probe]:
+    """Those that tell about the target."""
+    return [each.probe for each in measured if not each.generator_late]
 
 
 def result(plan: Plan, measured: Sequence[Measured]) -> Breakpoint | None:
     assert plan.search is not None
-    return found([each.probe for each in measured], plan.search)
+    return found(sound(measured), plan.search)
 
 
 def following(
     plan: Plan, measured: Sequence[Measured], objectives: Objectives, *, unanswered: int
 ) -> tuple[Phase, ...]:
-    """The phases to go on with; none where the search is at its end, or its time is."""
+    """The phases to go on with; none where the search is at its end, its time is, or what makes the load is."""
     assert plan.search is not None
+    if any(each.generator_late for each in measured):
+        return ()
     last = plan.phases[-1]
     assert last.end_seconds is not None
     measured_until = measured[-1].phase.end_seconds or 0.0

@@ -156,6 +156,8 @@ class Conductor:
             self._watch.kill(block=False)
         runner = self._environment.runner
         if not isinstance(runner, MasterRunner):
+            if maker := maker_of(self._environment):
+                maker.close()
             return
         alive = [client.id for client in runner.clients.all if client.state != STATE_MISSING]
         mine = set(alive) & set(self._collector.sources)
@@ -242,7 +244,8 @@ class Conductor:
         if plan.search is None or at < (plan.end_seconds or 0.0) - LEAD_SECONDS:
             return
         objectives, cells = self._options.objectives, self._collector.cells()
-        measured = tuple(probes(plan, cells, self._arrivals(plan, at), objectives, until_seconds=at))
+        workers = self._collector.workers()
+        measured = tuple(probes(plan, cells, self._arrivals(plan, at), objectives, until_seconds=at, workers=workers))
         more = following(plan, measured, objectives, unanswered=self.live.unanswered if self.live else 0)
         if more:
             if found := result(plan, measured):

@@ -2,8 +2,10 @@
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import psutil
@@ -17,6 +19,7 @@ from loadtest.recording.recorder import Recorder
 from loadtest.run import Phase, Plan
 
 ATTRIBUTE: Final = "portal_maker"
+BEAT_SECONDS: Final = 0.02
 GROWN_SECONDS: Final = 0.1
 """How often a plan that may grow is looked at once it is used up."""
 
@@ -78,13 +81,18 @@ class Maker:
         self.in_flight = 0
         """Requests that were sent and have no answer yet."""
         self._number = 0
+        self._closed = False
         self._cpu: list[float] = []
-        self._greenlet: Greenlet = spawn(self._watch_cpu)
+        self._watches: list[Greenlet] = [spawn(self._watch_cpu), spawn(self._beat)]
+        self._entries: dict[str, Counter[str]] = {name: Counter() for name in assignment.shares}
+        """Of each kind of user, the requests with which its arrivals have begun."""
 
         def more() -> bool:
             """A plan that grows goes on where its last phase ended."""
+            if self._closed or not plan.grows:
+                return False
             sleep(GROWN_SECONDS)
-            return plan.grows
+            return True
 
         self._dispatchers = {
             name: Dispatcher(
@@ -95,6 +103,7 @@ class Maker:
                 ),
                 now=self.recorder.now,
                 patience_seconds=assignment.patience_seconds,
+                dropped=partial(self._dropped, name),
             )
             for name, share in assignment.shares.items()
             if plan.arrivals
@@ -105,6 +114,15 @@ class Maker:
         self.recorder.started(due)
         return due
 
+    def begins(self, user: type[User], endpoint: str) -> None:
+        """An arrival begins with that request."""
+        self._entries[user.__name__][endpoint] += 1
+
+    def _dropped(self, user: str, due: float, waited: float) -> None:
+        """Nobody knows with what it would have begun: likeliest with what others of its kind mostly do."""
+        [(endpoint, _)] = self._entries[user].most_common(1) or [(f"arrival {user}", 0)]
+        self.recorder.dropped(endpoint, due=due, waited=waited)
+
     def extend(self, phases: Sequence[Phase]) -> None:
         self._phases.extend(phases)
         self.recorder.extended(replace(self.recorder.plan, phases=tuple(self._phases)))
@@ -112,6 +130,8 @@ class Maker:
     def report(self, *, final: bool = False) -> dict[str, Any]:
         cpu, self._cpu = self._cpu, []
         number, self._number = self._number, self._number + 1
+        for dispatcher in self._dispatchers.values():
+            dispatcher.give_up()
         return self.recorder.drain() | {
             "number": number,
             "sent_at": self.recorder.now(),
@@ -121,10 +141,27 @@ class Maker:
             "final": final,
         }
 
-    def stop(self) -> None:
-        self._greenlet.kill(block=False)
+    def close(self) -> None:
+        """The run is at its end: what is under way may still be answered, and nobody else is served."""
+        self._closed = True
         for dispatcher in self._dispatchers.values():
-            dispatcher.stop()
+            dispatcher.close()
+
+    def stop(self) -> None:
+        for watch in self._watches:
+            watch.kill(block=False)
+        self.close()
+        for dispatcher in self._dispatchers.values():
+            dispatcher.drop_rest()
+
+    def _beat(self) -> None:
+        """Does nothing, on time: what makes this late makes every user late. A busy loop, a busy machine, a limit."""
+        while True:
+            due = self.recorder.now() + BEAT_SECONDS
+            sleep(BEAT_SECONDS)
+            # Users that were woken stand in a queue.
+            sleep(0)
+            self.recorder.woke(due)
 
     def _watch_cpu(self) -> None:
         process = psutil.Process()

@@ -66,7 +66,8 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
             maker.extend(PHASES.validate_python(msg.data))
 
     def finish(environment: Environment, **_: Any) -> None:
-        if maker_of(environment):
+        if going_on := maker_of(environment):
+            going_on.close()
             runner.stop()
             # No report may come between: this one is the last.
             if maker := end(environment):

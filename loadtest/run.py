@@ -13,13 +13,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.record import AutoscalingRecord
-from loadtest.recording.histogram import Histogram, JsonHistogram
+from loadtest.recording.histogram import NONE, Histogram, JsonHistogram
 from loadtest.shapes.search import Search
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 PhaseName = Literal["warm-up", "ramp", "transient", "steady", "cool-down"]
 Model = Literal["open", "closed"]
+LATE_SECONDS: Final = 0.05
+"""By so much a generator may be late with what it does itself before that counts: less is the noise of any machine."""
 Ended = Literal["completed", "interrupted", "aborted", "refused"]
 """`aborted`: a target that was to end the run was missed, or no steps could be worked out; `refused`: the preflight
 said no, and nothing was sent."""
@@ -87,7 +89,8 @@ class Cell:
     """Requests to one endpoint that were due in one second of one phase. Durations are in microseconds.
 
     `latency` counts from the moment at which the request was due, so it holds the time for which nobody was free to
-    send it; `service_time` from the moment at which it was sent. Both hold failed requests too.
+    send it; `service_time` from the moment at which it was sent. Both hold failed requests too. A dropped arrival is a
+    failed request with the latency for which it waited, and was never sent.
     """
 
     endpoint: str
@@ -97,6 +100,10 @@ class Cell:
     service_time_when_other: JsonHistogram | None = None
     failures: Mapping[str, int] = field(default_factory=dict)
     """How many failed, by reason."""
+    latency_of_failed: JsonHistogram = NONE
+    """The part of `latency` that failed."""
+    answered: int = 0
+    """Requests that were answered without failure in this second, whenever they were due."""
 
     @property
     def service_time(self) -> Histogram:
@@ -137,6 +144,9 @@ class Worker:
     """Its clock less the master's, as far as one-way messages tell: good to their delay."""
     lost_at_seconds: float | None = None
     reports_missing: int = 0
+    late_seconds: tuple[float, ...] = ()
+    """Of each second of the run, the part in which whatever was due would have begun over LATE_SECONDS late, though
+    only this process was in its way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +172,11 @@ class RecordedRun:
     @property
     def endpoints(self) -> tuple[str, ...]:
         return tuple(sorted({cell.endpoint for cell in self.cells}))
+
+    @property
+    def sent(self) -> int:
+        """Requests, without the arrivals that were dropped."""
+        return sum(len(cell.service_time) for cell in self.cells)
 
 
 RUN: Final = TypeAdapter(RecordedRun)

@@ -56,6 +56,7 @@ class Session(FastHttpSession):
             if user.due is not None:
                 # Waiting counts once: in the request with which the arrival begins.
                 stamps[DUE], user.due = user.due, None
+                maker.begins(type(user), f"{method} {name or url}")
             maker.in_flight += 1
         settings["context"] = stamps | settings.get("context", {})
         try:

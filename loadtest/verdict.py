@@ -1,7 +1,7 @@
 """The verdict on a recorded run: pure, so that the same run gives the same verdict."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
@@ -9,17 +9,15 @@ from typing import Final
 from loadtest.autoscaling.assertions import check, measured_elasticity
 from loadtest.autoscaling.elasticity import Elasticity, Gates
 from loadtest.autoscaling.findings import Expectations
-from loadtest.breakpoint import Measured, probes, result
-from loadtest.run import RecordedRun
+from loadtest.breakpoint import Measured, probes, result, sound
+from loadtest.generator import SATURATED_PERCENT, SATURATED_SECONDS, judged, late_share, saturated_at
+from loadtest.run import LATE_SECONDS, Phase, RecordedRun
 from loadtest.shapes.search import Breakpoint, Search, next_rate
 from loadtest.slo.evaluate import Outcome, evaluate
 from loadtest.slo.spec import Objectives
 
 LEAST_OFFERED_SHARE: Final = 0.95
 """Of the planned arrivals, what must have started in each phase."""
-SATURATED_PERCENT: Final = 90.0
-SATURATED_SECONDS: Final = 5
-"""A process that needs more than this of its core for so long in a row measures itself."""
 MOST_SKEW_SECONDS: Final = 1.0
 """Samples are kept by the second: workers that are further apart would tell of another second."""
 
@@ -78,6 +76,8 @@ class Verdict:
     elasticity: Elasticity | None = None
     """None where no autoscaler was watched, or it is not known what one replica carries."""
     gates: Gates = field(default_factory=Gates)
+    requests: int = 0
+    failed: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -94,7 +94,8 @@ class Verdict:
         if self.breakpoint:
             return self.breakpoint.sentence()
         if not self.outcomes:
-            return "no objectives were set, nothing failed"
+            failed = f"{self.failed:,} of {self.requests:,} requests failed" if self.failed else "nothing failed"
+            return f"no objectives were set, {failed}"
         return "the one limit was met" if len(self.outcomes) == 1 else f"all {len(self.outcomes)} limits were met"
 
 
@@ -114,6 +115,8 @@ def judge(run: RecordedRun, targets: Targets) -> Verdict:
         probes=measured,
         elasticity=_elasticity(run, targets.autoscaling),
         gates=targets.autoscaling.gates if targets.autoscaling else Gates(),
+        requests=sum(cell.requests for cell in run.cells),
+        failed=sum(cell.failed for cell in run.cells),
     )
     return verdict.and_also(
         *_validity(run),
@@ -132,13 +135,22 @@ def _elasticity(run: RecordedRun, expected: Expectations | None) -> Elasticity |
 def _probes(run: RecordedRun, objectives: Objectives) -> tuple[Measured, ...]:
     if run.plan.search is None or run.arrivals is None:
         return ()
-    return tuple(probes(run.plan, run.cells, run.arrivals, objectives, until_seconds=run.duration_seconds))
+    return tuple(
+        probes(
+            run.plan,
+            run.cells,
+            run.arrivals,
+            objectives,
+            until_seconds=run.duration_seconds,
+            workers=run.workers,
+        )
+    )
 
 
 def _undecided(search: Search, limit: Breakpoint | None, measured: Sequence[Measured]) -> bool:
     """The search ended before its answer was known."""
     if limit is None:
-        return next_rate([each.probe for each in measured], search) is not None
+        return next_rate(sound(measured), search) is not None
     if search.required_rps is None:
         return not limit.settled
     return not limit.settled and limit.low_rps < search.required_rps <= (limit.high_rps or math.inf)
@@ -162,12 +174,19 @@ def _found(
         from_seconds=0.0,
         to_seconds=run.duration_seconds,
     )
-    best = max((each for each in measured if each.probe.met), key=lambda each: each.probe.rate_rps, default=None)
+    best = max(
+        (each for each in measured if each.probe.met and not each.generator_late),
+        key=lambda each: each.probe.rate_rps,
+        default=None,
+    )
     return (rate, *(best.outcomes if best else ()))
 
 
 def _searched(run: RecordedRun, limit: Breakpoint | None, measured: Sequence[Measured]) -> Iterator[Reason]:
     search = run.plan.search
+    if any(each.generator_late for each in measured):
+        # That is the reason why it ended, and is said.
+        return
     if search and run.ended == "completed" and _undecided(search, limit, measured):
         known = limit.sentence() if limit else "no rate has met the objectives yet"
         yield _invalid("breakpoint", f"the search ended after {run.duration_seconds:.0f} s: {known}; raise --run-time")
@@ -184,9 +203,11 @@ def _validity(run: RecordedRun) -> Iterator[Reason]:
     if run.ended == "interrupted":
         planned = "" if run.plan.end_seconds is None else f" of {run.plan.end_seconds:.0f} s"
         yield _invalid("ended", f"the run was interrupted after {run.duration_seconds:.0f} s{planned}")
-    if run.ended != "refused" and not run.cells:
+    if run.ended != "refused" and not run.sent:
         yield _invalid("requests", "not a single request was sent")
-    yield from _offered(run)
+    late = _late(run)
+    yield from late.values()
+    yield from _offered(run, late)
     for worker in run.workers:
         if worker.lost_at_seconds is not None:
             text = f"worker {worker.id} was lost at {worker.lost_at_seconds:.0f} s, with what it had not reported"
@@ -196,7 +217,7 @@ def _validity(run: RecordedRun) -> Iterator[Reason]:
         if abs(worker.clock_offset_seconds) > MOST_SKEW_SECONDS:
             text = f"the clock of worker {worker.id} is {worker.clock_offset_seconds:+.1f} s off the master's"
             yield _invalid("clock", f"{text}; at most {MOST_SKEW_SECONDS:.0f} s is let through")
-        saturated = _saturated_at(worker.cpu_percent)
+        saturated = saturated_at(worker)
         if saturated is not None:
             yield _invalid(
                 "generator",
@@ -206,16 +227,23 @@ def _validity(run: RecordedRun) -> Iterator[Reason]:
             )
 
 
-def _saturated_at(cpu_percent: tuple[float, ...]) -> int | None:
-    lasting = 0
-    for second, percent in enumerate(cpu_percent):
-        lasting = lasting + 1 if percent > SATURATED_PERCENT else 0
-        if lasting == SATURATED_SECONDS:
-            return second - SATURATED_SECONDS + 1
-    return None
+def _late(run: RecordedRun) -> dict[Phase, Reason]:
+    """Where a generator was late itself: of each phase, with the one that was most."""
+    found = {}
+    for phase in judged(run.plan):
+        shares = {worker.id: late_share(worker, phase, until_seconds=run.duration_seconds) for worker in run.workers}
+        worst = max(shares, key=shares.__getitem__, default="")
+        if worst and shares[worst]:
+            text = (
+                f"the generator {worst} itself was over {LATE_SECONDS * 1000:.0f} ms late for {shares[worst]:.0%} of "
+                f'phase "{phase.label}": latencies hold its own delay, whatever the target does; give it a core of its '
+                "own, add workers (--processes, or on other machines) or lower the rate"
+            )
+            found[phase] = _invalid("generator", text, phase.start_seconds)
+    return found
 
 
-def _offered(run: RecordedRun) -> Iterator[Reason]:
+def _offered(run: RecordedRun, late: Collection[Phase]) -> Iterator[Reason]:
     if run.arrivals is None or run.plan.search:
         # A probe whose users were all busy is one that missed.
         return
@@ -225,10 +253,13 @@ def _offered(run: RecordedRun) -> Iterator[Reason]:
         seconds = slice(int(phase.start_seconds), end)
         planned, started = sum(run.arrivals.planned[seconds]), sum(run.arrivals.started[seconds])
         if planned and started < LEAST_OFFERED_SHARE * planned:
+            # Rounded down: 94.96 % is not the 95 % that would do.
+            share = math.floor(1000 * started / planned) / 10
+            busy = f"its {phase.users or 0:,} users were all busy; raise --users, or the target stands still"
             yield _invalid(
                 "offered",
-                f'offered {started / planned:.0%} of the plan in phase "{phase.label}" ({started:,} of {planned:,} '
-                f"arrivals): its {phase.users or 0:,} users were all busy; raise --users, or the target stands still",
+                f'offered {share:.1f}% of the plan in phase "{phase.label}" ({started:,} of {planned:,} arrivals): '
+                f"{'the generator itself was late' if phase in late else busy}",
                 phase.start_seconds,
             )
 

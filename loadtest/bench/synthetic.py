@@ -63,12 +63,13 @@ def reports(size: Size, chance: random.Random) -> Iterator[dict[str, Any]]:
             "cpu_percent": [chance.uniform(30, 50) for _ in seconds],
             "final": seconds[-1] == size.seconds - 1,
             "cells": [
-                [endpoint, plan.phase_at(second).name, second, *next(drawn), _failures(chance)]
+                [endpoint, plan.phase_at(second).name, second, *_outcomes(next(drawn), size.in_a_cell, chance)]
                 for second in seconds
                 for endpoint, drawn in cells.items()
             ],
             "started": [(second, a_second) for second in seconds],
             "start_delay": delay,
+            "late": [],
         }
 
 
@@ -82,8 +83,10 @@ def _drawn(requests: int, chance: random.Random) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _failures(chance: random.Random) -> dict[str, int]:
-    return {"HTTP 503": 1} if chance.random() < 0.001 else {}
+def _outcomes(drawn: tuple[bytes, bytes], requests: int, chance: random.Random) -> tuple[object, ...]:
+    if chance.random() < 0.001:
+        return (*drawn, {"HTTP 503": 1}, Histogram.recorded([MEDIAN_MICROSECONDS]).packed(), requests - 1)
+    return (*drawn, {}, b"", requests)
 
 
 def recorded(size: Size, collector: Collector) -> RecordedRun:

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -17,6 +17,7 @@ ENDPOINTS_AT_MOST: Final = 200
 REST: Final = "(other endpoints)"
 
 CLASSES: Final = (
+    ("dropped", "^dropped: "),
     ("unfinished", "no answer before the run ended"),
     ("content", r"\bcontent: "),
     ("timeout", r"(?i)time[d ]*out"),
@@ -45,12 +46,38 @@ class Durations:
             self.sum_seconds += microseconds / 1e6 * count
 
 
+class _Phase:
+    """Of one endpoint in one phase."""
+
+    def __init__(self) -> None:
+        self.latency: Counter[int] = Counter()
+        self.latency_of_failed: Counter[int] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.answered = 0
+
+    def add(self, part: Part) -> None:
+        for counts, histogram in ((self.latency, part.latency), (self.latency_of_failed, part.latency_of_failed)):
+            for bucket, count in zip(histogram.buckets, histogram.counts, strict=True):
+                counts[bucket] += count
+        self.failures.update(part.failures)
+        self.answered += part.answered
+
+    def cell(self, key: Key) -> Cell:
+        return Cell(
+            **key._asdict(),
+            latency=Histogram.of(self.latency),
+            failures=dict(self.failures),
+            latency_of_failed=Histogram.of(self.latency_of_failed),
+            answered=self.answered,
+        )
+
+
 class Totals:
     def __init__(self) -> None:
         self.latency: dict[str, Durations] = {}
         self.service_time: dict[str, Durations] = {}
         self.failures: dict[str, Counter[str]] = {}
-        self._phases: dict[Key, tuple[Counter[int], Counter[str]]] = {}
+        self._phases: dict[Key, _Phase] = defaultdict(_Phase)
 
     def add(self, parts: Iterable[Part]) -> None:
         for part in parts:
@@ -60,18 +87,10 @@ class Totals:
             for reason, count in part.failures.items():
                 self.failures[name][class_of(reason)] += count
             # One cell for all seconds of a phase: an objective without windows asks for no more.
-            buckets, failures = self._phases.setdefault(
-                Key(part.key.endpoint, part.key.phase, 0), (Counter(), Counter())
-            )
-            for bucket, count in zip(part.latency.buckets, part.latency.counts, strict=True):
-                buckets[bucket] += count
-            failures.update(part.failures)
+            self._phases[Key(part.key.endpoint, part.key.phase, 0)].add(part)
 
     def cells(self) -> tuple[Cell, ...]:
-        return tuple(
-            Cell(**key._asdict(), latency=Histogram.of(buckets), failures=dict(failures))
-            for key, (buckets, failures) in self._phases.items()
-        )
+        return tuple(whole.cell(key) for key, whole in self._phases.items())
 
     @property
     def requests(self) -> Mapping[str, int]:

@@ -154,6 +154,9 @@ class Live:
         for endpoint, group in groupby(cells, key=lambda cell: cell.endpoint):
             mine = list(group)
             latency = Histogram.merged(cell.latency for cell in mine)
+            if not latency:
+                # In these seconds answers came, and nothing was due.
+                continue
             p50, p95, p99 = (latency.percentile(percent) / 1000 for percent in (50, 95, 99))
             found.append(
                 Recent(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from loadtest.recording.histogram import Histogram
+from loadtest.recording.histogram import NONE, Histogram
 from loadtest.run import Cell, PhaseName, Worker
 
 
@@ -22,6 +22,8 @@ class Part(NamedTuple):
     latency: Histogram
     service_time: Histogram
     failures: Mapping[str, int]
+    latency_of_failed: Histogram = NONE
+    answered: int = 0
 
 
 @dataclass
@@ -29,6 +31,16 @@ class _Parts:
     latency: list[Histogram] = field(default_factory=list)
     service_time: list[Histogram] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
+    latency_of_failed: Histogram = NONE
+    answered: int = 0
+
+    def add(self, part: Part) -> None:
+        self.latency.append(part.latency)
+        self.service_time.append(part.service_time)
+        self.answered += part.answered
+        if part.failures:
+            self.failures.update(part.failures)
+            self.latency_of_failed = Histogram.merged([self.latency_of_failed, part.latency_of_failed])
 
     def cell(self, key: Key) -> Cell:
         latency, service = _one(self.latency), _one(self.service_time)
@@ -40,15 +52,29 @@ class _Parts:
             latency=latency,
             service_time_when_other=None if service == latency else service,
             failures=dict(self.failures),
+            latency_of_failed=self.latency_of_failed,
+            answered=self.answered,
         )
 
 
 def _unpacked(
-    endpoint: str, phase: PhaseName, second: int, latency: bytes, service: bytes, failures: Mapping[str, int]
+    endpoint: str,
+    phase: PhaseName,
+    second: int,
+    latency: bytes,
+    service: bytes,
+    failures: Mapping[str, int],
+    failed: bytes,
+    answered: int,
 ) -> Part:
     histogram = Histogram.unpacked(latency)
     return Part(
-        Key(endpoint, phase, second), histogram, Histogram.unpacked(service) if service else histogram, failures
+        Key(endpoint, phase, second),
+        histogram,
+        Histogram.unpacked(service) if service else histogram,
+        failures,
+        Histogram.unpacked(failed) if failed else NONE,
+        answered,
     )
 
 
@@ -59,6 +85,7 @@ def _one(parts: list[Histogram]) -> Histogram:
 @dataclass
 class _Source:
     cpu_percent: list[float] = field(default_factory=list)
+    late: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     next_report: int = 0
     missing: int = 0
     offset: float | None = None
@@ -87,16 +114,15 @@ class Collector:
         source.missing += max(report["number"] - source.next_report, 0)
         source.next_report = report["number"] + 1
         source.cpu_percent.extend(report["cpu_percent"])
+        for second, late in report["late"]:
+            source.late[second] += late
         source.final = source.final or bool(report.get("final"))
         offset = report["sent_at"] - received_at
         # The way takes time and never less than none: the greatest is nearest to the truth.
         source.offset = offset if source.offset is None else max(source.offset, offset)
         new = [_unpacked(*cell) for cell in report["cells"]]
         for part in new:
-            parts = self._seconds[part.key.second][part.key]
-            parts.latency.append(part.latency)
-            parts.service_time.append(part.service_time)
-            parts.failures.update(part.failures)
+            self._seconds[part.key.second][part.key].add(part)
         self._started.update(dict(report["started"]))
         self._delays.append(Histogram.unpacked(report["start_delay"]))
         if len(self._delays) > 100:
@@ -130,6 +156,7 @@ class Collector:
                 clock_offset_seconds=source.offset or 0.0,
                 lost_at_seconds=source.lost_at,
                 reports_missing=source.missing,
+                late_seconds=tuple(source.late.get(second, 0.0) for second in range(max(source.late, default=-1) + 1)),
             )
             for name, source in self.sources.items()
         )

@@ -11,7 +11,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import PlainSerializer, PlainValidator
 
@@ -114,6 +114,9 @@ class Histogram:
             numbers.byteswap()
         half = len(numbers) // 2
         return cls(numbers[:half], numbers[half:])
+
+
+NONE: Final = Histogram.of({})
 
 
 def _from_json(value: object) -> Histogram:

@@ -9,24 +9,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from loadtest.recording.histogram import Histogram, bucket
-from loadtest.run import Plan
+from loadtest.run import LATE_SECONDS, Plan
 
 DUE, SENT = "loadtest.due", "loadtest.sent"
 """Keys of the request's context: seconds of the run at which it was due (open model) and at which it was sent."""
 REASONS_AT_MOST: Final = 100
 """Reasons may hold an id by mistake; past these, all go by the name of the rest."""
 REST: Final = "other reasons"
+DROPPED: Final = "dropped: no user was free for it"
 
 
 class Counts:
     """A cell in the making: how many in each bucket."""
 
-    __slots__ = ("failures", "latency", "service_time")
+    __slots__ = ("answered", "failures", "latency", "latency_of_failed", "service_time")
 
     def __init__(self) -> None:
         self.latency: dict[int, int] = defaultdict(int)
         self.service_time: dict[int, int] = defaultdict(int)
         self.failures: Counter[str] = Counter()
+        self.latency_of_failed: dict[int, int] = defaultdict(int)
+        self.answered = 0
 
 
 def _by_second_and_endpoint() -> dict[int, dict[str, Counts]]:
@@ -43,6 +46,7 @@ class Recorder:
         self._reasons: set[str] = set()
         self._started: Counter[int] = Counter()
         self._start_delay: Counter[int] = Counter()
+        self._late: dict[int, float] = defaultdict(float)
 
     def now(self) -> float:
         return time.perf_counter() - self._zero
@@ -70,14 +74,31 @@ class Recorder:
         self, endpoint: str, *, due: float, latency: float, service: float, failed: BaseException | None = None
     ) -> None:
         """Durations in seconds."""
-        cell = self._cells[int(due)][endpoint]
+        second = int(due)
+        cell = self._cells[second][endpoint]
         index = bucket(int(latency * 1e6))
         cell.latency[index] += 1
-        if latency != service:
-            index = bucket(int(service * 1e6))
-        cell.service_time[index] += 1
-        if failed is not None:
+        cell.service_time[index if latency == service else bucket(int(service * 1e6))] += 1
+        if failed is None:
+            answered = int(due + latency)
+            (cell if answered == second else self._cells[answered][endpoint]).answered += 1
+        else:
+            cell.latency_of_failed[index] += 1
             cell.failures[self._reason(failed)] += 1
+
+    def dropped(self, endpoint: str, *, due: float, waited: float) -> None:
+        """An arrival that nobody served, as a request that failed; never sent, it has no service time."""
+        cell = self._cells[int(due)][endpoint]
+        index = bucket(int(waited * 1e6))
+        cell.latency[index] += 1
+        cell.latency_of_failed[index] += 1
+        cell.failures[DROPPED] += 1
+
+    def woke(self, due: float) -> None:
+        """This process itself was to do something at that moment, and comes to it now."""
+        late = self.now() - due - LATE_SECONDS
+        if late > 0:
+            self._late[int(due)] += late
 
     def started(self, due: float) -> None:
         """An arrival got a user."""
@@ -93,6 +114,7 @@ class Recorder:
         cells, self._cells = self._cells, _by_second_and_endpoint()
         started, self._started = self._started, Counter()
         delay, self._start_delay = self._start_delay, Counter()
+        late, self._late = self._late, defaultdict(float)
         return {
             "cells": [
                 [
@@ -103,12 +125,15 @@ class Recorder:
                     Histogram.of(cell.latency).packed(),
                     b"" if cell.latency == cell.service_time else Histogram.of(cell.service_time).packed(),
                     dict(cell.failures),
+                    Histogram.of(cell.latency_of_failed).packed() if cell.failures else b"",
+                    cell.answered,
                 ]
                 for second, endpoints in cells.items()
                 for endpoint, cell in endpoints.items()
             ],
             "started": list(started.items()),
             "start_delay": Histogram.of(delay).packed(),
+            "late": list(late.items()),
         }
 
     def _reason(self, failed: BaseException) -> str:

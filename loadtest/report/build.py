@@ -31,6 +31,7 @@ from loadtest.verdict import Verdict
 POINTS_AT_MOST: Final = 600
 """On the timeline: an hour by six seconds, eight hours by 48."""
 MILLISECOND: Final = 1000
+GENERATOR_LATE: Final = "the generator itself was late: this probe counts for nothing"
 
 K = TypeVar("K")
 
@@ -62,6 +63,7 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
         arrivals=None
         if arrivals is None
         else ArrivalCounts(
+            kind=run.plan.arrivals or "poisson",
             planned=sum(arrivals.planned),
             started=sum(arrivals.started),
             dropped=arrivals.dropped,
@@ -72,6 +74,7 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
                 id=worker.id,
                 cpu_percent_mean=sum(worker.cpu_percent) / max(len(worker.cpu_percent), 1),
                 cpu_percent_maximum=max(worker.cpu_percent, default=0.0),
+                late_percent=100 * sum(worker.late_seconds) / max(run.duration_seconds, 1),
                 clock_offset_seconds=worker.clock_offset_seconds,
                 lost_at_seconds=worker.lost_at_seconds,
             )
@@ -90,9 +93,12 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
             probes=tuple(
                 ProbeCounts(
                     rate_rps=each.probe.rate_rps,
-                    met=each.probe.met,
+                    met=each.probe.met and not each.generator_late,
                     from_seconds=each.phase.start_seconds,
-                    missed=tuple(outcome.sentence() for outcome in each.outcomes if outcome.missed),
+                    missed=(
+                        *([GENERATOR_LATE] if each.generator_late else []),
+                        *(outcome.sentence() for outcome in each.outcomes if outcome.missed),
+                    ),
                 )
                 for each in verdict.probes
             ),
@@ -137,6 +143,9 @@ def _conditions(sample: Sample) -> Iterator[ConditionChange]:
 def endpoints(cells: Iterable[Cell]) -> tuple[EndpointPhase, ...]:
     found = []
     for (endpoint, phase), group in sorted(_grouped(cells, lambda cell: (cell.endpoint, cell.phase)).items()):
+        if not any(cell.requests for cell in group):
+            # Answered in this phase, and due in another.
+            continue
         failures: dict[str, int] = defaultdict(int)
         for cell in group:
             for reason, count in cell.failures.items():
@@ -170,11 +179,11 @@ def timeline(run: RecordedRun) -> tuple[Point, ...]:
             Point(
                 at_seconds=index * step,
                 offered_rps=None if planned is None else planned / step,
-                achieved_rps=len(latency) / step,
+                achieved_rps=sum(cell.answered for cell in group) / step,
                 failed_rps=failed / step,
-                p50_ms=latency.percentile(50) / MILLISECOND if group else None,
-                p95_ms=latency.percentile(95) / MILLISECOND if group else None,
-                p99_ms=latency.percentile(99) / MILLISECOND if group else None,
+                p50_ms=latency.percentile(50) / MILLISECOND if latency else None,
+                p95_ms=latency.percentile(95) / MILLISECOND if latency else None,
+                p99_ms=latency.percentile(99) / MILLISECOND if latency else None,
             )
         )
     return tuple(points)

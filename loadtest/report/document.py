@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -14,7 +14,7 @@ from loadtest.run import Ended, Model, Phase, PhaseName, Target
 from loadtest.shapes.search import Breakpoint
 from loadtest.verdict import Result
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,10 @@ class Limit:
     to_seconds: float
     worst_endpoint: str | None
 
+    @property
+    def state(self) -> Literal["met", "missed", "not measured"]:
+        return "not measured" if self.observed is None else "missed" if self.missed else "met"
+
 
 @dataclass(frozen=True, kw_only=True)
 class EndpointPhase:
@@ -77,7 +81,11 @@ class EndpointPhase:
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """Of the timeline: rates a second, latency in milliseconds, None where nothing was due."""
+    """Of the timeline: rates a second, latency in milliseconds, None where nothing was due.
+
+    What was offered, what failed of it and its latency are of the seconds in which it was due; `achieved_rps` is what
+    was answered without failure in them, whenever it was due.
+    """
 
     at_seconds: float
     offered_rps: float | None
@@ -90,6 +98,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class ArrivalCounts:
+    kind: Literal["constant", "poisson"]
     planned: int
     started: int
     dropped: int
@@ -101,6 +110,8 @@ class Generator:
     id: str
     cpu_percent_mean: float
     cpu_percent_maximum: float
+    late_percent: float
+    """Of the run, in which it was itself over 50 ms late with whatever was due."""
     clock_offset_seconds: float
     lost_at_seconds: float | None
 

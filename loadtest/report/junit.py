@@ -16,6 +16,8 @@ def junit(document: Document) -> str:
     suite = Xml.Element("testsuite", name=f"loadtest {document.profile}", timestamp=document.started_at)
     for limit in document.limits:
         case = Xml.SubElement(suite, "testcase", classname=limit.objective, name=described(limit), time="0")
+        if limit.observed is None:
+            Xml.SubElement(case, "skipped", message="nothing was measured for it")
         if limit.missed:
             where = f", worst at {limit.worst_endpoint}" if limit.worst_endpoint else ""
             Xml.SubElement(case, "failure", message=printable(f"observed {observed(limit)}{where}"))
@@ -31,7 +33,7 @@ def junit(document: Document) -> str:
         # An error, not a failure: these say that the run proves nothing, or that the autoscaler is wrong.
         error = Xml.SubElement(run, "error", message=printable(document.verdict.sentence))
         error.text = printable("\n".join(f"{reason.result.value}: {reason.text}" for reason in others))
-    for kind, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error")):
+    for kind, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
         suite.set(kind, str(len(list(suite.iter(tag)))))
     suite.set("time", f"{document.duration_seconds:.3f}")
     Xml.indent(suite)

@@ -25,7 +25,7 @@ def summary(document: Document) -> str:
                 each.objective,
                 described(each),
                 observed(each),
-                "missed" if each.missed else "met",
+                each.state,
                 each.worst_endpoint or "",
             )
             for each in document.limits

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, NamedTuple, Self
 
@@ -57,17 +57,32 @@ class _Part(NamedTuple):
     endpoint: str
     second: int
     latency: Histogram
+    latency_of_failed: Histogram
     requests: int
     failed: int
+    answered: int
+    """Without failure, in that time, whenever they were due."""
 
     @classmethod
-    def of(cls, cell: Cell) -> Self:
-        return cls(cell.endpoint, cell.second, cell.latency, cell.requests, cell.failed)
+    def of(cls, cell: Cell, *, until: float) -> Self:
+        # What is answered after the end is no throughput of the run.
+        answered = cell.answered if cell.second < until else 0
+        return cls(
+            cell.endpoint, cell.second, cell.latency, cell.latency_of_failed, cell.requests, cell.failed, answered
+        )
 
     @classmethod
     def all_of(cls, endpoint: str, parts: Sequence["_Part"]) -> Self:
         latency = Histogram.merged(part.latency for part in parts)
-        return cls(endpoint, parts[0].second, latency, len(latency), sum(part.failed for part in parts))
+        return cls(
+            endpoint,
+            parts[0].second,
+            latency,
+            Histogram.merged(part.latency_of_failed for part in parts),
+            len(latency),
+            sum(part.failed for part in parts),
+            sum(part.answered for part in parts),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +97,9 @@ class _Stretch:
     def latency(self) -> Histogram:
         return Histogram.merged(part.latency for part in self.parts)
 
+    def latency_of_failed(self) -> Histogram:
+        return Histogram.merged(part.latency_of_failed for part in self.parts)
+
     @property
     def requests(self) -> int:
         return sum(part.requests for part in self.parts)
@@ -89,6 +107,10 @@ class _Stretch:
     @property
     def failed(self) -> int:
         return sum(part.failed for part in self.parts)
+
+    @property
+    def answered(self) -> int:
+        return sum(part.answered for part in self.parts)
 
 
 def evaluate(
@@ -100,7 +122,7 @@ def evaluate(
     """
     measured: dict[PhaseName, dict[str, list[_Part]]] = defaultdict(lambda: defaultdict(list))
     for cell in cells:
-        measured[cell.phase][cell.endpoint].append(_Part.of(cell))
+        measured[cell.phase][cell.endpoint].append(_Part.of(cell, until=until_seconds))
 
     @cache
     def whole(phase: PhaseName, endpoint: str) -> _Part:
@@ -141,6 +163,7 @@ def _windowed(
     by_second: dict[int, list[_Part]] = defaultdict(list)
     for part in parts:
         by_second[part.second].append(part)
+    starts = [at for start, end in spans for at in range(int(start), int(end) - window + 1, window)]
     stretches = [
         _Stretch(
             start=at,
@@ -148,53 +171,67 @@ def _windowed(
             parts=tuple(part for second in range(at, at + window) for part in by_second[second]),
             covered_seconds=window,
         )
-        for start, end in spans
-        for at in range(int(start), int(end) - window + 1, window)
+        for at in starts
         if at >= since
     ]
-    if not stretches:
-        return _whole(objective, [], spans)
-    # A window without a single request says nothing about latency; about throughput it says all.
+    if not stretches or _longest(starts, window) < objective.for_seconds:
+        # No breach could have lasted for so long.
+        start, end = (spans[0][0], spans[-1][1]) if spans else (0.0, 0.0)
+        nothing = _Stretch(start=start, end=end, parts=(), covered_seconds=0.0)
+        return [_outcome(objective, metric, nothing, None) for metric in _limits(objective)]
     seen = [(stretch, _observed(objective, stretch)) for stretch in stretches]
-    outcomes = []
-    for metric in seen[0][1]:
-        known = [(stretch, found[metric]) for stretch, found in seen if found[metric] is not None]
-        if not known:
-            outcomes.append(_outcome(objective, metric, stretches[0], None))
-            continue
-        outcomes.append(_worst(objective, metric, known))
-    return outcomes
+    return [
+        _worst(objective, [_outcome(objective, metric, stretch, found[metric]) for stretch, found in seen])
+        for metric in _limits(objective)
+    ]
 
 
-def _worst(objective: Objective, metric: str, known: list[tuple[_Stretch, float | None]]) -> Outcome:
-    outcomes = [_outcome(objective, metric, stretch, observed) for stretch, observed in known]
-    breaches: list[list[int]] = []
-    for index, outcome in enumerate(outcomes):
-        if not outcome.missed:
-            continue
-        if breaches and breaches[-1][-1] == index - 1 and outcomes[index - 1].to_seconds == outcome.from_seconds:
-            breaches[-1].append(index)
-        else:
-            breaches.append([index])
+def _longest(starts: Sequence[int], window: int) -> int:
+    """Seconds of the windows that lie side by side, of those that are the most."""
+    longest = lasting = 0
+    for before, start in zip((None, *starts), starts, strict=False):
+        lasting = lasting + window if before is not None and start == before + window else window
+        longest = max(longest, lasting)
+    return longest
+
+
+def _worst(objective: Objective, windows: Sequence[Outcome]) -> Outcome:
+    """Of one metric, from the outcome of each window."""
+    known = [outcome for outcome in windows if outcome.observed is not None]
+    if not known:
+        return windows[0]
     lasting = [
         breach
-        for breach in breaches
-        if outcomes[breach[-1]].to_seconds - outcomes[breach[0]].from_seconds >= objective.for_seconds
+        for breach in _breaches(windows)
+        if breach[-1].to_seconds - breach[0].from_seconds >= objective.for_seconds
     ]
-    candidates = [outcomes[index] for breach in lasting for index in breach] or outcomes
-    sign = -1 if metric in ("throughput", "apdex") else 1
-    worst = max(candidates, key=lambda outcome: sign * (outcome.observed or 0.0))
+    sign = -1 if known[0].metric in AT_LEAST else 1
+
+    def badness(outcome: Outcome) -> float:
+        return sign * (outcome.observed or 0.0)
+
     if not lasting:
         # Over its limit, perhaps, but never for long enough.
-        return Outcome(**{**worst.__dict__, "missed": False})
-    breach = next(breach for breach in lasting if outcomes.index(worst) in breach)
-    return Outcome(
-        **{
-            **worst.__dict__,
-            "from_seconds": outcomes[breach[0]].from_seconds,
-            "to_seconds": outcomes[breach[-1]].to_seconds,
-        }
-    )
+        return replace(max(known, key=badness), missed=False)
+    breach = max(lasting, key=lambda breach: max(map(badness, breach)))
+    return replace(max(breach, key=badness), from_seconds=breach[0].from_seconds, to_seconds=breach[-1].to_seconds)
+
+
+def _breaches(windows: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Windows that missed, side by side. One in which nothing was due says nothing, so it ends no breach."""
+    breaches: list[list[Outcome]] = []
+    going_on, end = False, 0.0
+    for outcome in windows:
+        going_on = going_on and outcome.from_seconds == end
+        if outcome.missed:
+            if not going_on:
+                breaches.append([])
+            breaches[-1].append(outcome)
+            going_on = True
+        elif outcome.observed is not None:
+            going_on = False
+        end = outcome.to_seconds
+    return breaches
 
 
 def _limits(objective: Objective) -> dict[str, tuple[float, str]]:
@@ -213,7 +250,7 @@ def _observed(objective: Objective, stretch: _Stretch) -> Mapping[str, float | N
     requests, failed = stretch.requests, stretch.failed
     found: dict[str, float | None] = dict.fromkeys(limits)
     if "throughput" in limits and stretch.covered_seconds:
-        found["throughput"] = (requests - failed) / stretch.covered_seconds
+        found["throughput"] = stretch.answered / stretch.covered_seconds
     if not requests:
         return found
     percents = [name for name in limits if name.startswith("p")]
@@ -222,10 +259,11 @@ def _observed(objective: Objective, stretch: _Stretch) -> Mapping[str, float | N
         for name in percents:
             found[name] = latency.percentile(float(name[1:])) / 1000
         if objective.apdex:
-            satisfied = latency.within(int(objective.apdex.threshold_ms * 1000))
-            tolerating = latency.within(int(objective.apdex.threshold_ms * 4000)) - satisfied
-            # Which of the failed were fast is not kept; they are taken from the satisfied, which is never too kind.
-            found["apdex"] = max((satisfied - failed + tolerating / 2) / requests, 0.0)
+            wrong, threshold = stretch.latency_of_failed(), int(objective.apdex.threshold_ms * 1000)
+            satisfied, within_four_times = (
+                latency.within(limit) - wrong.within(limit) for limit in (threshold, 4 * threshold)
+            )
+            found["apdex"] = (satisfied + within_four_times) / 2 / requests
     if "error ratio" in limits:
         found["error ratio"] = failed / requests
     return found
@@ -235,7 +273,7 @@ def _outcome(objective: Objective, metric: str, stretch: _Stretch, observed: flo
     limit, unit = _limits(objective)[metric]
     if observed is None:
         missed = False
-    elif metric in ("throughput", "apdex"):
+    elif metric in AT_LEAST:
         missed = observed < limit
     else:
         missed = observed > limit

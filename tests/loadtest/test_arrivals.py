@@ -1,6 +1,6 @@
 """Arrivals come by the plan, whatever the target does and however many workers there are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from time import perf_counter
 
@@ -100,9 +100,31 @@ class TestDispatcher:
         assert [dispatcher.take() for _ in range(3)] == [1.0, 2.0, 3.0]
 
     def test_who_waited_beyond_patience_is_gone(self) -> None:
-        dispatcher = Dispatcher(iter([1.0, 5.0]), now=lambda: 10.0, patience_seconds=6)
+        dropped: list[tuple[float, float]] = []
+        dispatcher = Dispatcher(
+            iter([1.0, 5.0]), now=lambda: 10.0, patience_seconds=6, dropped=lambda *each: dropped.append(each)
+        )
         sleep(0)
         assert dispatcher.take() == 5.0
+        assert dropped == [(1.0, 6)]
+
+    def test_at_the_end_all_that_are_due_and_have_nobody_are_dropped_and_no_others(self) -> None:
+        at, dropped = 0.0, list[tuple[float, float]]()
+
+        def schedule() -> Iterator[float]:
+            yield from (1.0, 2.0, 3.0, 4.0)
+            raise AssertionError("nobody asks beyond the end")
+
+        dispatcher = Dispatcher(schedule(), now=lambda: at, dropped=lambda *each: dropped.append(each))
+        # It sleeps until the first is due, and the end comes before it wakes: a busy machine.
+        sleep(0)
+        at = 3.5
+        dispatcher.close()
+        at = 5.0
+        dispatcher.close()
+        dispatcher.drop_rest()
+        assert dropped == [(1.0, 4.0), (2.0, 3.0), (3.0, 2.0)]
+        assert dispatcher.waiting == 0
 
     def test_a_user_that_is_stopped_while_it_waits_gets_no_arrival(self) -> None:
         dispatcher = Dispatcher(iter([0.1]), now=clock())

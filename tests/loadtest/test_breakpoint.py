@@ -10,7 +10,8 @@ import pytest
 
 from loadtest.breakpoint import following, measure_seconds, probes
 from loadtest.recording.histogram import Histogram
-from loadtest.run import Arrivals, Cell, Plan, RecordedRun, Target
+from loadtest.report.build import document
+from loadtest.run import Arrivals, Cell, Plan, RecordedRun, Target, Worker
 from loadtest.shapes.profiles import searching
 from loadtest.slo.spec import LatencyMs, Objective, Objectives
 from loadtest.verdict import Result, Targets, judge
@@ -115,6 +116,34 @@ def test_a_probe_whose_arrivals_found_nobody_free_has_missed() -> None:
     verdict = judge(ran(100, plan(), started_share=0.5), Targets(objectives=FAST))
     assert verdict.result is Result.slo_missed
     assert not any(each.probe.met for each in verdict.probes)
+
+
+def test_a_rate_at_which_the_generator_itself_was_late_is_no_limit_of_the_target() -> None:
+    run = ran(100, plan(required_rps=None))
+    late = [0.0] * int(run.duration_seconds)
+    first_missed = next(each for each in judge(run, Targets(objectives=FAST)).probes if not each.probe.met)
+    late[int(first_missed.phase.start_seconds) + 1] = 2.0
+    worker = Worker(id="w", late_seconds=tuple(late))
+    assert run.arrivals is not None
+    measured = tuple(
+        probes(run.plan, run.cells, run.arrivals, FAST, until_seconds=run.duration_seconds, workers=[worker])
+    )
+    until = [each for each in measured if each.phase.start_seconds <= first_missed.phase.start_seconds]
+    assert following(run.plan, until, FAST, unanswered=0) == ()
+    ended = (first_missed.phase.end_seconds or 0.0) + 1
+    phases = tuple(phase for phase in run.plan.phases if phase.start_seconds < ended)
+    verdict = judge(
+        replace(run, plan=replace(run.plan, phases=phases), duration_seconds=ended, workers=(worker,)),
+        Targets(objectives=FAST),
+    )
+    assert verdict.result is Result.invalid_run
+    (reason,) = verdict.reasons
+    assert reason.text.startswith("the generator w itself was over 50 ms late")
+    assert verdict.breakpoint is not None
+    assert verdict.breakpoint.high_rps is None
+    counted = document(replace(run, workers=(worker,)), verdict).breakpoint
+    assert counted is not None
+    assert counted.probes[-1].missed[0] == "the generator itself was late: this probe counts for nothing"
 
 
 def test_no_probe_begins_that_would_end_after_the_run() -> None:

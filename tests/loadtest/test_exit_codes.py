@@ -1,6 +1,7 @@
 """The table of exit codes, each cause with real Locust processes. docs/loadtest.md has the same table."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -212,6 +213,56 @@ def test_3_when_too_few_users_can_offer_the_plan(serve: Serve, locust: Locust) -
     run = locust(*SHORT, "--users", "2", host=serve("--delay-seconds", "1").url)
     assert run.ended() == 3, run.output
     assert any(reason.startswith("offered ") for reason in run.reasons())
+
+
+STARVED = """
+import gevent
+from gevent.monkey import get_original
+
+
+@events.test_start.add_listener
+def starve(**_):
+    def run():
+        while True:
+            # As a neighbour does, or a limit: the whole process stands still, and needs no CPU.
+            get_original("time", "sleep")(0.3)
+            gevent.sleep(0.3)
+
+    gevent.spawn(run)
+"""
+
+
+@fault
+def exits_3_when_the_generator_is_starved_and_not_1_as_if_the_target_were_slow(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    run = locust(*SHORT, host=serve().url, file=written(tmp_path, STARVED))
+    assert run.ended() == 3, run.output
+    assert re.match("the generator local itself was over 50 ms late for [3-6][0-9]% of phase", run.reasons()[0])
+    (generator,) = run.report["generators"]
+    assert generator["cpu_percent_maximum"] < 90
+    assert generator["late_percent"] > 30
+
+
+@fault
+def exits_1_when_the_last_arrivals_get_no_answer_though_there_were_few_of_them(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    """Two users are busy with a target that hangs; who came after that was in no percentile and in no ratio."""
+    target = serve()
+    few = ("--profile", "steady", "--rate", "20", "--run-time", "9s", "--stop-timeout", "1", "--users", "2")
+    slo = tmp_path / "slo.yaml"
+    slo.write_text("objectives: [{name: answers, error_ratio: 0.02}]")
+    run = locust(*few, "--slo", str(slo), "--arrivals", "constant", host=target.url, file=written(tmp_path, ""))
+    run.wait_for('Phase "steady"')
+    time.sleep(7.7)
+    target.freeze()
+    assert run.ended() == 1, run.output
+    (steady,) = (each for each in run.report["endpoints"] if each["phase"] == "steady")
+    dropped = steady["failures"]["dropped: no user was free for it"]
+    assert 0 < dropped == run.report["arrivals"]["dropped"]
+    assert steady["failed"] == dropped + steady["failures"]["Unfinished: no answer before the run ended"]
+    assert run.report["arrivals"]["started"] >= 0.95 * run.report["arrivals"]["planned"]
 
 
 @fault

@@ -23,12 +23,15 @@ RUN = RecordedRun(
     duration_seconds=10,
     ended="completed",
     cells=tuple(
-        Cell(endpoint="GET /a", phase="steady", second=second, latency=Histogram.recorded([100_000] * 10))
+        Cell(endpoint="GET /a", phase="steady", second=second, latency=Histogram.recorded([100_000] * 10), answered=10)
         for second in range(10)
     ),
     workers=(Worker(id="w", cpu_percent=(50.0,) * 10),),
     arrivals=Arrivals(planned=(10,) * 10, started=(10,) * 10, start_delay=Histogram.recorded([10] * 100)),
 )
+
+
+LATE = (0.0, 0.0, 0.9, 0.2, 0.9)
 
 
 def objectives(**limits: Any) -> Targets:
@@ -51,8 +54,12 @@ def test_a_run_that_meets_its_objectives_passes() -> None:
         ({"workers": (Worker(id="w", clock_offset_seconds=-1.5),)}, "-1.5 s off"),
         ({"workers": (Worker(id="w", cpu_percent=(95.0,) * 5),)}, "it measures itself"),
         (
+            {"workers": (Worker(id="v"), Worker(id="w", late_seconds=LATE))},
+            "generator w itself was over 50 ms late for 20% ",
+        ),
+        (
             {"arrivals": Arrivals(planned=(10,) * 10, started=(9,) * 10, start_delay=Histogram.recorded([]))},
-            "offered 90% of the plan",
+            "offered 90.0% of the plan",
         ),
     ],
 )
@@ -66,11 +73,55 @@ def test_what_makes_a_run_invalid(change: dict[str, Any], said: str) -> None:
     "change",
     [
         {"workers": (Worker(id="w", cpu_percent=(95.0, 95.0, 95.0, 95.0, 50.0) * 2),)},
+        # A hiccup, and whatever comes after the end.
+        {"workers": (Worker(id="w", late_seconds=(0, 0.99, *[0] * 8, 9.0)),)},
         {"arrivals": Arrivals(planned=(20,) * 10, started=(19,) * 10, start_delay=Histogram.recorded([]))},
     ],
 )
 def test_what_is_just_within_bounds_is_let_through(change: dict[str, Any]) -> None:
     assert judge(replace(RUN, **change), objectives(latency_ms={"p95": 101})).result is Result.passed
+
+
+def test_a_long_run_may_be_late_for_one_part_in_a_hundred() -> None:
+    (phase,) = RUN.plan.phases
+    long = replace(RUN, plan=replace(RUN.plan, phases=(replace(phase, end_seconds=200),)), duration_seconds=200)
+    for late, result in ((1.9, Result.passed), (2.1, Result.invalid_run)):
+        run = replace(long, arrivals=None, workers=(Worker(id="w", late_seconds=(late,)),))
+        assert judge(run, objectives(latency_ms={"p95": 101})).result is result
+
+
+def test_where_the_generator_was_late_nobody_blames_the_target() -> None:
+    few = Arrivals(planned=(20,) * 10, started=(10,) * 10, start_delay=Histogram.recorded([]))
+    verdict = judge(
+        replace(RUN, arrivals=few, workers=(Worker(id="w", late_seconds=LATE),)), objectives(latency_ms={"p95": 50})
+    )
+    assert verdict.result is Result.invalid_run
+    assert verdict.sentence().startswith('the generator w itself was over 50 ms late for 20% of phase "steady"')
+    assert "target stands still" not in " ".join(reason.text for reason in verdict.reasons)
+
+
+def test_just_too_little_is_not_rounded_to_what_would_do() -> None:
+    few = Arrivals(planned=(1000,) * 10, started=(949,) * 9 + (958,), start_delay=Histogram.recorded([]))
+    verdict = judge(replace(RUN, arrivals=few), objectives(latency_ms={"p95": 101}))
+    assert verdict.sentence().startswith("offered 94.9% of the plan")
+
+
+def test_arrivals_that_were_dropped_are_no_requests_that_were_sent() -> None:
+    second = Cell(
+        endpoint="GET /a",
+        phase="steady",
+        second=3,
+        latency=Histogram.recorded([7_000_000]),
+        service_time_when_other=Histogram.recorded([]),
+        failures={"dropped": 1},
+    )
+    assert "not a single request was sent" in judge(replace(RUN, cells=(second,)), objectives(error_ratio=1)).sentence()
+
+
+@pytest.mark.parametrize(("failed", "said"), [(0, "nothing failed"), (10, "100 of 100 requests failed")])
+def test_without_objectives_it_is_said_what_failed(failed: int, said: str) -> None:
+    cells = tuple(replace(cell, failures={"HTTP 500": failed} if failed else {}) for cell in RUN.cells)
+    assert judge(replace(RUN, cells=cells), Targets()).sentence() == f"no objectives were set, {said}"
 
 
 def test_an_objective_that_nothing_was_measured_for_is_not_met() -> None:

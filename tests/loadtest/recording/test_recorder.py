@@ -3,13 +3,14 @@
 import random
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loadtest.recording.collector import Collector
 from loadtest.recording.histogram import Histogram
-from loadtest.recording.recorder import DUE, REASONS_AT_MOST, REST, SENT, Recorder
-from loadtest.run import Phase, Plan
+from loadtest.recording.recorder import DROPPED, DUE, REASONS_AT_MOST, REST, SENT, Recorder
+from loadtest.run import LATE_SECONDS, Cell, Phase, Plan
 
 PLAN = Plan(
     profile="x",
@@ -39,10 +40,16 @@ def collected(*recorders: Recorder) -> Collector:
     return collector
 
 
+def due(collector: Collector) -> Cell:
+    """The one cell in which something was due."""
+    (cell,) = (cell for cell in collector.cells() if cell.requests)
+    return cell
+
+
 def test_latency_counts_from_when_a_request_was_due_and_service_time_from_when_it_was_sent() -> None:
     one = recorder()
     one.on_request("GET", "/a", response_time=100, context={DUE: 11.0, SENT: 14.0})
-    (cell,) = collected(one).cells()
+    cell = due(collected(one))
     assert (cell.endpoint, cell.phase, cell.second) == ("GET /a", "steady", 11)
     assert cell.latency == Histogram.recorded([3_100_000])
     assert cell.service_time == Histogram.recorded([100_000])
@@ -51,7 +58,41 @@ def test_latency_counts_from_when_a_request_was_due_and_service_time_from_when_i
 def test_a_sample_belongs_to_the_phase_in_which_it_was_due_not_in_which_it_came_back() -> None:
     one = recorder()
     one.sample("GET /a", due=9.9, latency=5, service=5)
-    assert collected(one).cells()[0].phase == "warm-up"
+    assert due(collected(one)).phase == "warm-up"
+
+
+def test_an_answer_counts_in_the_second_in_which_it_came_and_a_failure_is_none() -> None:
+    one = recorder()
+    for number in range(4):
+        one.sample("GET /a", due=9.5, latency=2, service=2, failed=BadStatus("x") if number == 3 else None)
+    one.sample("GET /a", due=11.1, latency=0.1, service=0.1)
+    assert {cell.second: (cell.requests, cell.answered) for cell in collected(one).cells()} == {9: (4, 0), 11: (1, 4)}
+
+
+def test_how_long_the_failed_took_is_told_apart() -> None:
+    one = recorder()
+    one.sample("GET /a", due=11, latency=0.05, service=0.05)
+    one.sample("GET /a", due=11, latency=0.2, service=0.2, failed=BadStatus("x"))
+    assert due(collected(one)).latency_of_failed == Histogram.recorded([200_000])
+
+
+def test_who_was_dropped_failed_after_the_wait_and_was_never_sent() -> None:
+    one = recorder()
+    one.dropped("GET /a", due=11.5, waited=30)
+    cell = due(collected(one))
+    assert (cell.second, cell.failures, cell.answered) == (11, {DROPPED: 1}, 0)
+    assert cell.latency == cell.latency_of_failed == Histogram.recorded([30_000_000])
+    assert len(cell.service_time) == 0
+
+
+def test_how_late_the_process_itself_was_is_kept_by_the_second_beyond_what_any_machine_is() -> None:
+    one, collector = recorder(), Collector()
+    one.now = lambda: 20.3  # type: ignore[method-assign]
+    for moment in (20.26, 20.0, 19.0, 17.3):
+        one.woke(moment)
+    collector.add("w", one.drain() | {"number": 0, "sent_at": 0.0, "cpu_percent": []}, received_at=0.0)
+    (worker,) = collector.workers()
+    assert worker.late_seconds[17:] == pytest.approx((3 - LATE_SECONDS, 0, 1.3 - LATE_SECONDS, 0.3 - LATE_SECONDS))
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
@@ -62,13 +103,15 @@ def test_the_samples_of_all_workers_come_together(workers: int, samples: int) ->
     durations = [chance.uniform(0, 60) for _ in range(samples)]
     for index, duration in enumerate(durations):
         recorders[index % workers].sample("GET /a", due=20.5, latency=duration, service=duration)
-    (cell,) = collected(*recorders).cells()
+    cells = collected(*recorders).cells()
+    (cell,) = (cell for cell in cells if cell.requests)
+    assert sum(each.answered for each in cells) == samples
     assert cell.latency == Histogram.recorded(int(duration * 1e6) for duration in durations)
 
 
 def test_what_was_drained_is_not_told_twice() -> None:
     one = recorder()
-    one.sample("GET /a", due=1, latency=1, service=1)
+    one.sample("GET /a", due=1, latency=0.5, service=0.5)
     assert len(one.drain()["cells"]) == 1
     assert one.drain()["cells"] == []
 

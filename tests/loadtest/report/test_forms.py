@@ -29,7 +29,7 @@ def document(*reasons: tuple[str, str]) -> Document:
     told = [{"result": result, "rule": "x", "text": text, "at_seconds": None} for result, text in reasons]
     return DOCUMENT.validate_python(
         {
-            "version": 1, "profile": "smoke", "model": "open", "seed": 0, "started_at": "2026-01-01T00:00:00+00:00",
+            "version": 2, "profile": "smoke", "model": "open", "seed": 0, "started_at": "2026-01-01T00:00:00+00:00",
             "verdict": {"result": "slo_missed", "exit_code": 1, "sentence": "p95 was 250 ms", "reasons": told},
             "duration_seconds": 60, "ended": "completed", "phases": [], "timeline": [], "arrivals": None,
             "target": {"url": "http://127.0.0.1:1", "stand_ins": ["the frontend: a gateway"]},
@@ -48,6 +48,18 @@ def test_each_limit_is_a_test_and_the_one_that_was_missed_fails() -> None:
     failure = failed.find("failure")
     assert failure is not None
     assert failure.get("message") == "observed 250 ms, worst at GET /slow|one"
+
+
+def test_a_limit_that_nothing_was_measured_for_is_neither_met_nor_missed() -> None:
+    told = document()
+    (_, unknown) = told.limits
+    told = replace(told, limits=(replace(unknown, observed=None, missed=False),))
+    suite = Xml.fromstring(junit(told))
+    assert (suite.get("skipped"), suite.get("failures"), suite.get("tests")) == ("1", "0", "2")
+    assert [case.get("name") for case in suite.iter("testcase") if case.find("skipped") is not None] == [
+        "p95 at most 200 ms"
+    ]
+    assert "| portal | p95 at most 200 ms | nothing | not measured |" in summary(told)
 
 
 def test_a_run_that_proves_nothing_is_an_error_even_if_every_limit_was_met() -> None:

@@ -1,6 +1,7 @@
 """Objectives against cells: whole phases, windows, breaches that last."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,13 +22,17 @@ PLAN = Plan(
 
 
 def cell(second: int, *milliseconds: float, endpoint: str = "GET /a", failed: int = 0) -> Cell:
+    """The last `failed` of the requests failed; all others were answered in the same second."""
     phase: PhaseName = PLAN.phase_at(second).name
+    times = [int(value * 1000) for value in milliseconds]
     return Cell(
         endpoint=endpoint,
         phase=phase,
         second=second,
-        latency=Histogram.recorded(int(value * 1000) for value in milliseconds),
+        latency=Histogram.recorded(times),
         failures={"HTTP 500": failed} if failed else {},
+        latency_of_failed=Histogram.recorded(times[len(times) - failed :]),
+        answered=len(times) - failed,
     )
 
 
@@ -66,11 +71,56 @@ def test_failures_and_throughput_are_of_what_was_answered() -> None:
     assert all(outcome.missed for outcome in found.values())
 
 
-def test_apdex_counts_half_of_those_who_tolerate_and_no_failure() -> None:
-    cells = [cell(15, *[100.0] * 6, *[300.0] * 2, 2000, 2000, failed=1)]
-    outcome = only(cells, apdex={"threshold_ms": 200, "at_least": 0.7})
-    assert outcome.observed == pytest.approx((6 - 1 + 2 / 2) / 10)
+@pytest.mark.parametrize(
+    ("good", "failed", "apdex"),
+    [
+        ([100.0] * 6 + [300.0] * 2 + [2000.0], [100.0], (6 + 2 / 2) / 10),
+        # However fast or slow: who failed is frustrated, and takes nothing from the others.
+        ([50.0] * 5, [10_000.0] * 5, 0.5),
+        ([50.0] * 5, [1.0] * 5, 0.5),
+        ([300.0] * 4, [300.0] * 4, 0.25),
+    ],
+)
+def test_apdex_counts_half_of_those_who_tolerate_and_no_failure(
+    good: list[float], failed: list[float], apdex: float
+) -> None:
+    outcome = only([cell(15, *good, *failed, failed=len(failed))], apdex={"threshold_ms": 200, "at_least": 0.8})
+    assert outcome.observed == pytest.approx(apdex)
     assert outcome.missed
+
+
+def test_throughput_is_of_the_phase_alone_the_ramp_is_left_out() -> None:
+    """Locust's own total divides all requests by all the time."""
+    warm_up = [cell(second, *[10.0] * 2) for second in range(10)]
+    cells = [cell(second, *[10.0] * 10) for second in range(10, 40)]
+    assert only([*warm_up, *cells], throughput_rps=9.9).observed == pytest.approx(10)
+    assert only([*warm_up, *cells], throughput_rps=1, phases=["warm-up", "steady"]).observed == pytest.approx(8)
+
+
+def test_throughput_is_what_was_answered_in_time_and_not_what_was_due() -> None:
+    """A target of 4/s to which 10/s are offered, and that goes on answering for a minute after the end."""
+    slow = [replace(cell(second, *[9000.0] * 10), answered=4) for second in range(10, 40)]
+    after = [replace(cell(second), answered=4) for second in range(40, 85)]
+    outcome = only([*slow, *after], throughput_rps=9)
+    assert outcome.observed == pytest.approx(4)
+    assert outcome.missed
+    assert only([*slow, *after], throughput_rps=9, window_seconds=10).observed == pytest.approx(4)
+
+
+def test_a_breach_that_cannot_last_so_long_is_not_measured() -> None:
+    cells = [cell(second, 900) for second in range(10, 40)]
+    assert only(cells, latency_ms={"p95": 100}, window_seconds=10, for_seconds=30).missed
+    for more in ({"window_seconds": 10, "for_seconds": 40}, {"window_seconds": 50}, {"phases": ["ramp"]}):
+        found = outcomes(cells, latency_ms={"p95": 100}, throughput_rps=1, **({"window_seconds": 10} | more))
+        assert [(outcome.observed, outcome.missed) for outcome in found] == [(None, False)] * 2
+
+
+def test_a_window_in_which_nothing_was_due_ends_no_breach() -> None:
+    cells = [cell(second, 900) for second in range(10, 40) if second not in range(20, 30)]
+    outcome = only(cells, latency_ms={"p95": 100}, window_seconds=5, for_seconds=30)
+    assert (outcome.missed, outcome.from_seconds, outcome.to_seconds) == (True, 10, 40)
+    met = [cell(25, 10)]
+    assert not only([*cells, *met], latency_ms={"p95": 100}, window_seconds=5, for_seconds=30).missed
 
 
 def test_a_window_finds_what_the_whole_hides() -> None:
