@@ -225,7 +225,6 @@ def a_cluster(*, node_agents: bool) -> Cluster:
         node_pools=node_agents,
         vertical_autoscaler=not node_agents,
         node_agents=node_agents,
-        control_plane_scrapable=False,
     )
 
 

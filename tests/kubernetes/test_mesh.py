@@ -335,7 +335,6 @@ CLUSTER = Cluster(
     node_pools=False,
     vertical_autoscaler=False,
     node_agents=True,
-    control_plane_scrapable=False,
 )
 INGRESS = Ingress(
     client_cidrs=("10.0.0.0/24", "35.191.0.0/16"), trusted_proxies=2, service_annotations={"cloud": "joins"}

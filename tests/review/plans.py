@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from portal.review.rewrite import TYPE, for_state, recorded_state
+from tests.review.rewrite import TYPE, for_state, recorded_state
 
 
 class Planned(NamedTuple):

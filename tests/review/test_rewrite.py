@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portal.review.rewrite import for_state, for_validation, recorded_state
+from tests.review.rewrite import for_state, for_validation, recorded_state
 
 STACK: dict[str, Any] = {
     "//": {"metadata": {}},

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from portal.app import stacks
-from portal.review.rewrite import for_validation
 from portal.review.terraform import Terraform
 from portal.spec.loader import load_environments
 from portal.spec.versions import load_versions
 from tests.conftest import ROOT, StackOf
 from tests.review.documents import Resources, small_stack
+from tests.review.rewrite import for_validation
 
 STACKS = list(stacks(load_environments(ROOT / "environments"), load_versions()))
 

@@ -164,7 +164,6 @@ class Cluster(Construct):
             node_pools=True,
             vertical_autoscaler=False,
             node_agents=True,
-            control_plane_scrapable=False,
             # The agent on each node that hands out the credentials of a pod's role.
             identity_endpoints=((traffic.POD_IDENTITY_AGENT, 80),),
         )

@@ -196,7 +196,6 @@ class Cluster(Construct):
             node_pools=True,
             vertical_autoscaler=True,
             node_agents=True,
-            control_plane_scrapable=False,
         )
         self.oidc_issuer_url: str = cluster.oidc_issuer_url
         self.volumes = fast_disks(encryption_id=disks.resource_id, tags=group.tags)

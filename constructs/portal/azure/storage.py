@@ -82,7 +82,6 @@ class PrivateContainer(Construct):
             container_access_type="private",
             lifecycle={"prevent_destroy": protected},
         )
-        self.account_id: str = account.id
         self.address = f"https://{account_name}.blob.core.windows.net/{container_name}/"
         self.resource_id: str = container.id
 

@@ -157,7 +157,6 @@ class Cluster(Construct):
             node_pools=False,
             vertical_autoscaler=True,
             node_agents=False,
-            control_plane_scrapable=False,
             # The metadata server, by its name and behind it.
             identity_endpoints=(("169.254.169.254/32", 80), ("169.254.169.252/32", 988)),
         )

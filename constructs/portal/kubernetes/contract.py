@@ -66,23 +66,20 @@ class Cluster:
     """A Kubernetes cluster, as its users see it.
 
     `ready`: what has to exist before the first object goes in and until the last one is gone: nodes, rights, egress,
-    storage and network drivers.
+    storage and network drivers. `node_pools`: nodes carry the label workload-type of the guide's groups.
+    `vertical_autoscaler`: the VerticalPodAutoscaler is built in. `node_agents`: pods may use the host's network,
+    processes and paths. `identity_endpoints`: CIDR and port where pods fetch their identity, beside what port 443
+    reaches. `provided_mesh`: the cloud runs the mesh; None: its charts are installed.
     """
 
     name: str
     access: ManagedAccess | KubeconfigAccess
     ready: tuple[ITerraformDependable, ...]
-    node_pools: bool = field(metadata={"meaning": "nodes carry the label workload-type of the guide's groups"})
-    vertical_autoscaler: bool = field(metadata={"meaning": "the VerticalPodAutoscaler is built in"})
-    node_agents: bool = field(metadata={"meaning": "pods may use the host's network, processes and paths"})
-    control_plane_scrapable: bool = field(metadata={"meaning": "the scheduler and controllers expose metrics"})
-    identity_endpoints: tuple[tuple[str, int], ...] = field(
-        default=(), metadata={"meaning": "CIDR and port where pods fetch their identity, beside what port 443 reaches"}
-    )
-
-    provided_mesh: ProvidedMesh | None = field(
-        default=None, metadata={"meaning": "the cloud runs the mesh; None: its charts are installed"}
-    )
+    node_pools: bool
+    vertical_autoscaler: bool
+    node_agents: bool
+    identity_endpoints: tuple[tuple[str, int], ...] = ()
+    provided_mesh: ProvidedMesh | None = None
 
     @property
     def proxy_registry(self) -> str:

@@ -41,11 +41,6 @@ STREAM_TIMEOUT_SECONDS: Final = 3600
 DRAIN_SECONDS: Final = 45
 
 
-def enabled(layer: KubernetesLayer) -> bool:
-    """Whether this environment has the mesh."""
-    return layer.mesh
-
-
 def flows(cluster: Cluster, services: CloudServices) -> dict[str, tuple[Flow, ...]]:
     """What the mesh's own traffic needs, by namespace; in those of members, for members only."""
     if cluster.provided_mesh:
@@ -79,7 +74,7 @@ def install_mesh(
     install: Installer, *, certificates: ITerraformDependable, after: Sequence[ITerraformDependable]
 ) -> tuple[ITerraformDependable, ...]:
     """Kinds, control plane, interception, gateway, rules: what members come after. Nothing where there is no mesh."""
-    if not enabled(install.layer):
+    if not install.layer.mesh:
         return ()
     provided = install.cluster.provided_mesh
     control_plane = list(provided.ready) if provided else [_install_control_plane(install, after=after)]

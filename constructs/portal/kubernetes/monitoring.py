@@ -172,10 +172,7 @@ def prometheus_values(
         "kubelet": {"enabled": cluster.node_agents},
         "coreDns": {"enabled": cluster.node_agents},
         # A managed control plane shows no metrics of its parts: their targets would be down for ever.
-        **{
-            part: {"enabled": cluster.control_plane_scrapable}
-            for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")
-        },
+        **{part: {"enabled": False} for part in ("kubeControllerManager", "kubeScheduler", "kubeEtcd", "kubeProxy")},
     }
 
 

@@ -28,7 +28,6 @@ class LocalStack(PortalStack):
                 node_pools=False,
                 vertical_autoscaler=False,
                 node_agents=True,
-                control_plane_scrapable=False,
             ),
             services=CloudServices(
                 volumes=target.storage_class,
