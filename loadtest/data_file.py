@@ -34,7 +34,7 @@ def read(file: Path, model: type[M]) -> M:
         found = model.model_validate({} if data is None else data)
     except ValidationError as error:
         schema = model.model_json_schema()
-        problems += [_problem(each, lines, schema) for each in error.errors(include_url=False)]
+        problems += [_problem(each, lines, schema) for each in _causes(error)]
     else:
         if not problems:
             return found
@@ -62,6 +62,17 @@ def _twice(node: yaml.Node | None, place: Place, lines: dict[Place, int]) -> Ite
             yield from _twice(value, (*place, key.value), lines)
 
 
+def _causes(error: ValidationError) -> list[Mapping[str, Any]]:
+    """Without those that come of others: a list is too short where none of its items is valid."""
+    found: list[Mapping[str, Any]] = list(error.errors(include_url=False))
+    places = [each["loc"] for each in found]
+
+    def comes_of_others(place: Place) -> bool:
+        return any(other[: len(place)] == place != other for other in places)
+
+    return [each for each in found if each["type"] != "too_short" or not comes_of_others(each["loc"])]
+
+
 def _problem(error: Mapping[str, Any], lines: Mapping[Place, int], schema: Mapping[str, Any]) -> tuple[int, str]:
     place: Place = error["loc"]
     within = next(place[:end] for end in range(len(place), -1, -1) if place[:end] in lines or not end)
@@ -76,16 +87,21 @@ def _rule(error: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     match error["type"]:
         case "missing":
             return "is missing"
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             known = _keys(schema, error["loc"][:-1])
             near = get_close_matches(str(error["loc"][-1]), known, n=1)
             return f"is not known; did you mean {near[0]}?" if near else f"is not known; there are {', '.join(known)}"
         case "tuple_type":
             return "must be a list"
-        case "model_type" | "model_attributes_type" | "dict_type":
+        case "model_type" | "model_attributes_type" | "dict_type" | "dataclass_type":
             return "must be a mapping of keys to values"
     said: str = error["msg"]
-    return said.removeprefix("Value error, ").replace("Input should", "must").replace("Tuple should", "must")
+    return (
+        said.removeprefix("Value error, ")
+        .replace("Input should", "must")
+        .replace("Tuple should", "must")
+        .replace(" after validation", "")
+    )
 
 
 def _keys(schema: Mapping[str, Any], place: Place) -> list[str]:

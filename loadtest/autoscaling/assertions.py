@@ -240,7 +240,9 @@ def _elastic(run: Run) -> Iterator[Finding]:
     if measured is None:
         return
     for name, value, limit in run.expected.gates.exceeded(measured):
-        text = f"{name.replace('_', ' ')} is {value:.1f} %, at most {limit:.1f} % is let through"
+        text = (
+            f"{name.removesuffix('_percent').replace('_', ' ')} is {value:.1f} %, at most {limit:.1f} % is let through"
+        )
         yield wrong(f"elasticity.{name}", text, run.expected.holds[0].start_seconds)
 
 

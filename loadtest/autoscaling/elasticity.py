@@ -10,24 +10,26 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Annotated
 
+from pydantic import ConfigDict, Field
+
+Percent = Annotated[float, Field(ge=0)] | None
 Series = Sequence[tuple[float, float]]
 """(second, value), ascending; a value holds until the next one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Elasticity:
-    """All in percent."""
-
-    under_provisioning: float
+    under_provisioning_percent: float
     """theta_U: the share of the demand that was missing, over the whole time."""
-    over_provisioning: float
+    over_provisioning_percent: float
     """theta_O: the share above the demand."""
-    under_provisioned_time: float
+    under_provisioned_time_percent: float
     """tau_U: how long there was too little."""
-    over_provisioned_time: float
+    over_provisioned_time_percent: float
     """tau_O: how long there was too much."""
-    instability: float
+    instability_percent: float
     """upsilon: how long supply moved another way than demand."""
 
 
@@ -35,11 +37,13 @@ class Elasticity:
 class Gates:
     """The most of each that is let through; None: reported, not judged."""
 
-    under_provisioning: float | None = None
-    over_provisioning: float | None = None
-    under_provisioned_time: float | None = None
-    over_provisioned_time: float | None = None
-    instability: float | None = None
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    under_provisioning_percent: Percent = None
+    over_provisioning_percent: Percent = None
+    under_provisioned_time_percent: Percent = None
+    over_provisioned_time_percent: Percent = None
+    instability_percent: Percent = None
 
     def exceeded(self, measured: Elasticity) -> tuple[tuple[str, float, float], ...]:
         """(name, measured, limit) of each that is above its gate."""
@@ -75,11 +79,11 @@ def measure(*, demand: Series, supply: Series, start: float, end: float, step_se
 
     turns = [min(abs(_sign(s - s0) - _sign(d - d0)), 1) for (d0, s0), (d, s) in pairwise(pairs)]
     return Elasticity(
-        under_provisioning=share(lambda d, s: max(d - s, 0) / d),
-        over_provisioning=share(lambda d, s: max(s - d, 0) / d),
-        under_provisioned_time=share(lambda d, s: d > s),
-        over_provisioned_time=share(lambda d, s: s > d),
-        instability=100 * sum(turns) / len(turns),
+        under_provisioning_percent=share(lambda d, s: max(d - s, 0) / d),
+        over_provisioning_percent=share(lambda d, s: max(s - d, 0) / d),
+        under_provisioned_time_percent=share(lambda d, s: d > s),
+        over_provisioned_time_percent=share(lambda d, s: s > d),
+        instability_percent=100 * sum(turns) / len(turns),
     )
 
 

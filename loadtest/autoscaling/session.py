@@ -30,25 +30,6 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PlannedStep(Part):
-    replicas: Annotated[int, Field(ge=0)]
-    rate_rps: Annotated[float, Field(ge=0)]
-    hold_seconds: Annotated[float, Field(gt=0)]
-
-
-Percent = Annotated[float, Field(ge=0)] | None
-
-
-class Elasticity(Part):
-    """The most of each that is let through, in percent; see docs/loadtest.md."""
-
-    under_provisioning: Percent = None
-    over_provisioning: Percent = None
-    under_provisioned_time: Percent = None
-    over_provisioned_time: Percent = None
-    instability: Percent = None
-
-
 class Watched(Part):
     """The autoscaler, and the steps of load that it must follow: up from its resting count and back.
 
@@ -62,15 +43,16 @@ class Watched(Part):
     rps_per_replica: Annotated[float, Field(gt=0)] | None = None
     time_scale: Annotated[float, Field(ge=1)] = 1
     """By what the autoscaler's windows and periods (the chart's `hpa.timeScale`) and the controller's are divided."""
-    elasticity: Elasticity = Elasticity()
-    steps: Annotated[tuple[PlannedStep, ...], Field(min_length=1)] | None = None
+    elasticity: Gates = Gates()
+    """The most of each that is let through; see docs/loadtest.md."""
+    steps: Annotated[tuple[Step, ...], Field(min_length=1)] | None = None
     climb: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)] | None = None
     hold_seconds: Annotated[float, Field(gt=0)] | None = None
     """Of each step that is worked out, beyond what its rules need to get there."""
 
     @model_validator(mode="after")
     def _elasticity_can_be_measured(self) -> Self:
-        if self.rps_per_replica is None and self.elasticity.model_dump(exclude_none=True):
+        if self.rps_per_replica is None and self.elasticity != Gates():
             raise ValueError("elasticity needs rps_per_replica: without it no demand is known, and no gate could fail")
         return self
 
@@ -101,13 +83,13 @@ class Watched(Part):
 
     def load_steps(self) -> tuple[Step, ...]:
         """Empty where they are to be worked out."""
-        return tuple(Step(**step.model_dump()) for step in self.steps or ())
+        return self.steps or ()
 
     def expectations(self, phases: Sequence[Phase]) -> Expectations:
         return Expectations(
             holds=holds(phases),
             rps_per_replica=self.rps_per_replica,
-            gates=Gates(**self.elasticity.model_dump()),
+            gates=self.elasticity,
             budgets=Budgets().divided(self.time_scale),
             controller=self.controller,
         )

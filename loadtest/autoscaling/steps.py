@@ -9,7 +9,9 @@ there yet do not idle yet, and idle pods can keep an autoscaler from ever coming
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field
 
 from loadtest.autoscaling.replay import course
 from loadtest.autoscaling.spec import Controller, HpaSpec, Metric
@@ -45,9 +47,13 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    replicas: int
-    rate_rps: float
-    hold_seconds: float
+    """As a file may give it, too."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    replicas: Annotated[int, Field(ge=0)]
+    rate_rps: Annotated[float, Field(ge=0)]
+    hold_seconds: Annotated[float, Field(gt=0)]
 
 
 def resting_limit_percent(metric: Metric, spec: HpaSpec, controller: Controller) -> float:

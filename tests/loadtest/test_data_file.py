@@ -52,8 +52,25 @@ def test_a_key_that_stands_twice_is_refused_for_yaml_keeps_the_last_without_a_wo
 
 
 def test_a_rule_about_several_keys_names_where_they_stand(tmp_path: Path) -> None:
-    said = problems("namespace: a\nhpa: b\nelasticity: {instability: 2}\n", tmp_path, Watched)
+    said = problems("namespace: a\nhpa: b\nelasticity: {instability_percent: 2}\n", tmp_path, Watched)
     assert "(1 problem):\n  line 1    (the file)   elasticity needs rps_per_replica" in said
+
+
+def test_steps_and_gates_that_are_none_are_named_too(tmp_path: Path) -> None:
+    text = """
+namespace: a
+hpa: b
+rps_per_replica: 1
+elasticity: {instability: 2}
+steps: [{replicas: 3, rate_rps: -1, hold_secs: 5}, 7]
+"""
+    assert problems(text, tmp_path, Watched).splitlines()[1:-1] == [
+        "  line 5    elasticity.instability = 2   is not known; did you mean instability_percent?",
+        "  line 6    steps.0.hold_seconds   is missing",
+        "  line 6    steps.0.hold_secs = 5   is not known; did you mean hold_seconds?",
+        "  line 6    steps.0.rate_rps = -1   must be greater than or equal to 0",
+        "  line 6    steps.1 = 7   must be a mapping of keys to values",
+    ]
 
 
 @pytest.mark.parametrize(

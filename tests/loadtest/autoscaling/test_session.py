@@ -40,10 +40,10 @@ def test_a_scale_that_would_lengthen_times_is_refused_by_name(tmp_path: Path) ->
 
 
 def test_gates_of_elasticity_come_from_the_file(tmp_path: Path) -> None:
-    watched = load(written(tmp_path, ", rps_per_replica: 80, elasticity: {under_provisioned_time: 20}"))
-    assert watched.expectations(()).gates == Gates(under_provisioned_time=20)
+    watched = load(written(tmp_path, ", rps_per_replica: 80, elasticity: {under_provisioned_time_percent: 20}"))
+    assert watched.expectations(()).gates == Gates(under_provisioned_time_percent=20)
 
 
 def test_gates_that_could_never_fail_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BrokenFile, match="elasticity needs rps_per_replica"):
-        load(written(tmp_path, ", elasticity: {instability: 20}"))
+        load(written(tmp_path, ", elasticity: {instability_percent: 20}"))

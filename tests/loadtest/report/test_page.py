@@ -57,11 +57,11 @@ def watched() -> Scaling:
         events=(Event(at=21, reason="SuccessfulRescale", message="New size: 5", type="Normal"),),
         gaps=(Gap(start=40, end=45, reason="connection refused"),),
         elasticity=Elasticity(
-            under_provisioning=4.2,
-            over_provisioning=0,
-            under_provisioned_time=8,
-            over_provisioned_time=0,
-            instability=1,
+            under_provisioning_percent=4.2,
+            over_provisioning_percent=0,
+            under_provisioned_time_percent=8,
+            over_provisioned_time_percent=0,
+            instability_percent=1,
         ),
     )
 
