@@ -61,6 +61,13 @@ class ApiServer:
             self._client = None
         raise Refused(path, response.status, _words(body) or response.reason or "")
 
+    def connect(self) -> None:
+        """Raises Unreadable where no kubeconfig, and no cluster around us, says how."""
+        try:
+            self._connected()
+        except (ConfigException, OSError) as error:
+            raise Unreadable(f"kubeconfig: {one_line(error)}") from error
+
     def credentials(self) -> tuple[Credential, ...]:
         """Those that may end while it is read, as far as that can be told. The kubelet renews those of pods."""
         try:

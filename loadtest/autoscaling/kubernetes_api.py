@@ -24,6 +24,10 @@ class KubernetesApi:
         self._server = ApiServer(context)
         self._workload: str | None = None
 
+    def connect(self) -> None:
+        """Raises Unreadable where nothing says how the cluster is reached; nothing is asked of it."""
+        self._server.connect()
+
     def read(self, at: float) -> Reading:
         """Raises Unreadable."""
         autoscalers = f"/apis/autoscaling/v2/namespaces/{quote(self._namespace)}/horizontalpodautoscalers"

@@ -67,7 +67,11 @@ def _read(read: Callable[[], T]) -> T | Unread:
 
 
 def main(words: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m loadtest.autoscaling.survey", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.autoscaling.survey",
+        description="Looks at a cluster before a run, and prints what stands against it as JSON.",
+        epilog="Example: python -m loadtest.autoscaling.survey autoscaling.yaml",
+    )
     parser.add_argument("file", type=Path, help="what --autoscaling takes")
     file: Path = parser.parse_args(words).file
     try:

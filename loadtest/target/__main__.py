@@ -56,13 +56,19 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         epilog="Example: python -m loadtest.target -- locust -f loadtest/locustfile.py --headless --profile smoke",
     )
     parser.add_argument("--entities", type=int, default=1000, help="in the catalog, at least 100 (default: 1000)")
-    parser.add_argument("--port", type=int, help="of the frontend (default: a free one)")
+    parser.add_argument("--port", type=port, help="of the frontend (default: a free one)")
     parser.add_argument("--logs", type=Path, default=Path("reports/target"), help="default: reports/target")
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="what to run against it, after --")
     options = parser.parse_args(words)
     if options.entities < 100:
         parser.error(f"argument --entities: {options.entities} is too few for the journeys; at least 100")
     return options
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text} is not a port; one is a number from 1 to 65535")
+    return int(text)
 
 
 def run(command: Sequence[str], target: Target, ended: threading.Event) -> int:
@@ -82,16 +88,29 @@ def run(command: Sequence[str], target: Target, ended: threading.Event) -> int:
     try:
         while process.poll() is None:
             if ended.wait(0.2):
-                process.send_signal(signal.SIGINT)
-                process.wait(COMMAND_ENDS_SECONDS)
-                return process.returncode or 130
+                end(process)
+                return code(process) or 130
             target.check()
-    except subprocess.TimeoutExpired:
-        say(f"{command[0]} did not end within {COMMAND_ENDS_SECONDS:.0f} s of being interrupted; killed")
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        end(process)
+    return code(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """It gets the time to write a report of what there was, whatever became of the target."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(COMMAND_ENDS_SECONDS)
+    except subprocess.TimeoutExpired:
+        say(f"The command did not end within {COMMAND_ENDS_SECONDS:.0f} s of being interrupted; killed")
+        process.kill()
+        process.wait()
+
+
+def code(process: "subprocess.Popen[bytes]") -> int:
+    """As a shell would give it."""
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 

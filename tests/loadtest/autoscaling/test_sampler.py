@@ -12,10 +12,12 @@ from urllib.parse import unquote
 
 import pytest
 
+from loadtest.autoscaling.__main__ import main
 from loadtest.autoscaling.record import LINE, Begin, End, Event, Gap, Line, Sample, Spec
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, running, served, stamp
 from tests.loadtest.autoscaling.objects import GUIDE
 
+CaptureFd = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 20.0
 COMMAND = [sys.executable, "-m", "loadtest.autoscaling", "--namespace", "developer-portal", "--hpa", "portal-frontend"]
@@ -266,3 +268,31 @@ def test_prometheus_without_a_manifest_is_refused(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "--prometheus needs --hpa-file" in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "soon", "inf"])
+def test_an_interval_that_is_none_is_a_usage_error(seconds: str, tmp_path: Path, capfd: CaptureFd) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([*COMMAND[3:], "--interval-seconds", seconds, str(tmp_path / "out")])
+    assert f"{seconds} is not a positive number of seconds" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("manifest", ["[a, b]", "{metadata: {name: a, namespace: b}}", "text", ""])
+def test_a_manifest_that_is_none_is_said_in_one_line(manifest: str, tmp_path: Path, capfd: CaptureFd) -> None:
+    (tmp_path / "hpa.yaml").write_text(manifest)
+    more = ["--prometheus", "http://127.0.0.1:9", "--hpa-file", str(tmp_path / "hpa.yaml"), str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*COMMAND[3:], *more])
+    assert "hpa.yaml is no manifest of a HorizontalPodAutoscaler" in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_without_a_kubeconfig_nothing_is_sampled(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ended = subprocess.run(
+        [*COMMAND, str(out)],
+        env={**os.environ, "KUBECONFIG": str(tmp_path / "absent"), "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "kubeconfig" in ended.stderr
+    assert not out.exists()

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import psutil
 import pytest
 
 from loadtest.target import embedded, postgres
-from loadtest.target.embedded import BACKEND, TargetMissing, ask, running
+from loadtest.target.__main__ import parse
+from loadtest.target.__main__ import run as command
+from loadtest.target.embedded import BACKEND, TargetFailed, TargetMissing, ask, running
 from tests.conftest import ROOT
 
 installed = pytest.mark.skipif(not (BACKEND / "node_modules").is_dir(), reason="make target installs Backstage")
@@ -46,6 +49,36 @@ def test_too_few_entities_are_a_usage_error(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "--entities: 99 is too few" in ended.stderr
     assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize("port", ["99999999", "0", "http"])
+def test_a_port_that_is_none_is_a_usage_error(port: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(["--port", port])
+    assert f"{port} is not a port" in capfd.readouterr().err
+
+
+WRITES_A_REPORT = """
+import pathlib, sys, time
+try:
+    pathlib.Path(sys.argv[1], "began").touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    pathlib.Path(sys.argv[1], "report").touch()
+"""
+
+
+def test_a_target_that_dies_leaves_the_command_the_time_for_its_report(tmp_path: Path) -> None:
+    class Dies:
+        url = token = ""
+
+        def check(self) -> None:
+            if (tmp_path / "began").exists():
+                raise TargetFailed("it died")
+
+    with pytest.raises(TargetFailed):
+        command([sys.executable, "-c", WRITES_A_REPORT, str(tmp_path)], Dies(), threading.Event())  # type: ignore[arg-type]
+    assert (tmp_path / "report").exists()
 
 
 @pytest.mark.slow
