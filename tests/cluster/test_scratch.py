@@ -1,5 +1,7 @@
 """What a process that was killed could not remove, the next of its kind removes, and nothing else."""
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -58,3 +60,19 @@ def test_a_folder_that_its_owner_could_not_lock_yet_stays(tmp_path: Path) -> Non
     ages(newborn)
     ScratchFolder("portal-of-a-test-").remove()
     assert not newborn.exists()
+
+
+def test_where_no_lock_can_be_had_a_folder_is_made_and_none_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    somebodys = tmp_path / "portal-of-a-test-x"
+    somebodys.mkdir()
+    ages(somebodys)
+    mine = ScratchFolder("portal-of-a-test-")
+    assert somebodys.exists()
+    mine.remove()
+    assert not mine.path.exists()

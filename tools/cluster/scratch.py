@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +20,9 @@ class ScratchFolder:
             remove_if_nobodys(left)
         self.path = Path(tempfile.mkdtemp(prefix=prefix))
         self._lock: int | None = os.open(self.path, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        # A file system without locks: then the folder stays, after kill -9, until somebody clears up.
+        with suppress(OSError):
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def remove(self) -> None:
         """Also twice."""
@@ -30,7 +33,10 @@ class ScratchFolder:
 
 
 def remove_if_nobodys(folder: Path) -> None:
-    """The kernel lets a lock go with its process, so what can be locked has no owner; or none yet, if it is new."""
+    """The kernel lets a lock go with its process, so what can be locked has no owner; or none yet, if it is new.
+
+    What cannot be locked is somebody's, whatever the reason.
+    """
     try:
         if time.time() - folder.stat().st_mtime < NEWBORN_SECONDS:
             return
@@ -40,7 +46,7 @@ def remove_if_nobodys(folder: Path) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
+    except OSError:
         return
     finally:
         os.close(lock)
