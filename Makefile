@@ -155,6 +155,8 @@ cluster-tools: ## Build the programs of a Kubernetes control plane into .tools/c
 		go build -trimpath -ldflags "-s -w" -o ../../$(CONTROLPLANE)/ sigs.k8s.io/kwok/cmd/kwok && \
 		go build -trimpath -ldflags "-s -w $(KUBERNETES_VERSION)" -o ../../$(CONTROLPLANE)/ \
 			k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager k8s.io/kubernetes/cmd/kube-scheduler
+	@# So that nobody takes programs for those of another version.
+	@cp tools/controlplane/go.sum $(CONTROLPLANE)/built-from.sum
 
 .PHONY: cluster
 cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and say where its kubeconfig is

@@ -4,10 +4,12 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes.client
 import kubernetes.config
@@ -34,23 +36,44 @@ class Answer:
         return self.status < 300
 
 
+class Theirs(Exception):
+    """An object of this name is there already, and was not made here."""
+
+
 class Api:
-    """Whatever cluster a kubeconfig names."""
+    """The cluster of a kubeconfig's current context. It keeps in mind what it made, and touches nothing else."""
 
     def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+        contexts = kubernetes.config.list_kube_config_contexts(str(kubeconfig))  # type: ignore[no-untyped-call]
+        self.context = str(contexts[1]["name"])
         configuration = kubernetes.client.Configuration()
         kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig), client_configuration=configuration
         )
+        if urlsplit(configuration.host).hostname in ("127.0.0.1", "localhost", "::1"):
+            # A proxy that the environment names does not find our loopback.
+            configuration.proxy = None
+        self.server = configuration.host
         self._client = kubernetes.client.ApiClient(configuration)
         self._kinds = cache(self._discover)
+        self._made: list[str] = []
 
     def apply(self, object: Object, *, namespace: str | None = None, dry_run: bool) -> Answer:
-        """Server-side apply, refusing unknown fields; a dry run goes through all admission and is not stored."""
+        """Server-side apply, refusing unknown fields; a dry run goes through all admission and is not stored.
+
+        Raises Theirs instead of changing, for real, what was not made here.
+        """
         path = f"{self.path(object, namespace)}/{object['metadata']['name']}"
+        new = not dry_run and path not in self._made
+        if new and self.has(path):
+            raise Theirs(f"{self.server} has {path} already, and it is not the tests'")
         query = [("fieldManager", OWNER), ("force", "true"), ("fieldValidation", "Strict")]
         query += [("dryRun", "All")] if dry_run else []
-        return self._ask("PATCH", path, query, object, "application/apply-patch+yaml")
+        answer = self._ask("PATCH", path, query, object, "application/apply-patch+yaml")
+        if new and answer.accepted:
+            self._made.append(path)
+        return answer
 
     def create(self, object: Object, *, namespace: str | None = None) -> Answer:
         """A dry run of creating it."""
@@ -58,12 +81,53 @@ class Api:
         return self._ask("POST", self.path(object, namespace), query, object, "application/json")
 
     def delete(self, object: Object, *, namespace: str | None = None) -> None:
-        self._ask("DELETE", f"{self.path(object, namespace)}/{object['metadata']['name']}", [], None, "")
+        self._delete(f"{self.path(object, namespace)}/{object['metadata']['name']}")
+
+    def clear(self) -> None:
+        """Deletes what was made here, the newest first, and waits until it is gone."""
+        last = [path for path in self._made if path.startswith("/api/v1/nodes/")]
+        # A pod ends where its node is still there to end it.
+        for made in ([path for path in reversed(self._made) if path not in last], last):
+            for path in made:
+                self._delete(path)
+            for path in made:
+                self._wait_for_end(path)
+        self._made.clear()
+        self.forget_kinds()
+
+    def _wait_for_end(self, path: str) -> None:
+        """The API server at times loses sight of a definition that is to end, until something of it changes."""
+        for attempt in range(1, 13):
+            with suppress(AssertionError):
+                return wait(lambda: not self.has(path), f"end of {path}", seconds=10)
+            touched = {"metadata": {"annotations": {"portal/attempt": str(attempt)}}}
+            self._ask("PATCH", path, [], touched, "application/merge-patch+json")
+        raise AssertionError(f"no end of {path}")
+
+    def _delete(self, path: str) -> None:
+        self._ask("DELETE", path, [("propagationPolicy", "Background")], None, "")
+
+    def has(self, path: str) -> bool:
+        status, _, body = self._request("GET", path, [], None, "")
+        if status not in (200, 404):
+            raise LookupError(f"{path}: {status} {body}")
+        return status == 200
+
+    def cluster_scoped(self) -> set[str]:
+        """The name of everything that is in no namespace, under "kind name"."""
+        groups = [group["preferredVersion"]["groupVersion"] for group in self.read("/apis")["groups"]]
+        return {
+            f"{kind['kind']} {item['metadata']['name']}"
+            for version in ("v1", *groups)
+            for kind in self.read(_root(version))["resources"]
+            if not kind["namespaced"] and "list" in kind["verbs"]
+            for item in self.read(f"{_root(version)}/{kind['name']}")["items"]
+        }
 
     def read(self, path: str) -> dict[str, Any]:
         status, _, body = self._request("GET", path, [], None, "")
         if status != 200:
-            raise LookupError(f"{path}: {status}")
+            raise LookupError(f"{self.server}{path}: {status}")
         found: dict[str, Any] = json.loads(body)
         return found
 
@@ -109,26 +173,32 @@ class Api:
         return response.status, response.headers, text.decode()
 
 
-def define(api: Api) -> None:
-    """Makes all kinds of custom resources known."""
-    for file in sorted(CRDS.glob("*/*.json")):
-        definition = json.loads(file.read_text(encoding="utf-8"))
-        answer = api.apply(definition, dry_run=False)
-        assert answer.accepted, f"{file.name}: {answer.message}"
-        name = definition["metadata"]["name"]
+def definitions() -> dict[str, Object]:
+    """Of all kinds of custom resources, by the path that the server has them under."""
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(CRDS.glob("*/*.json"))]
+    root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    return {f"{root}/{each['metadata']['name']}": each for each in found}
 
-        def established(name: str = name) -> bool:
-            status = api.read(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}").get("status", {})
+
+def define(api: Api) -> None:
+    """Makes all kinds of custom resources known. A definition that is there already stays as it is."""
+    for path, definition in definitions().items():
+        if not api.has(path):
+            answer = api.apply(definition, dry_run=False)
+            assert answer.accepted, f"{path}: {answer.message}"
+
+        def established(path: str = path) -> bool:
+            status = api.read(path).get("status", {})
             return any(c["type"] == "Established" and c["status"] == "True" for c in status.get("conditions") or ())
 
-        wait(established, f"definition {name}")
+        wait(established, f"definition {path}")
     api.forget_kinds()
 
 
-def wait(until: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait(until: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not until():
-        assert time.monotonic() < deadline, f"no {what} within {PATIENCE_SECONDS:.0f} s"
+        assert time.monotonic() < deadline, f"no {what} within {seconds:.0f} s"
         time.sleep(0.1)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tools.cluster.controlplane import ControlPlane, describe, missing
+from tools.cluster.controlplane import ControlPlane, lacking
 
 
 def needs_programs() -> None:
     """Without the control plane's programs the test is skipped, or fails where CI is set."""
-    if lacking := missing():
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(describe(lacking))
+    if advice := lacking():
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(advice)
 
 
 @pytest.fixture(scope="session")

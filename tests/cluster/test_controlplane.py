@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from portal.spec.versions import load_versions
+from tests.cluster.api import Api
 from tests.cluster.conftest import needs_programs
-from tools.cluster.controlplane import NAMES, ROOT, ControlPlane
+from tools.cluster import controlplane
+from tools.cluster.controlplane import NAMES, ROOT, ClusterFailed, ControlPlane
 
 pytestmark = pytest.mark.slow
 
@@ -138,19 +140,6 @@ def test_a_program_that_dies_ends_it_with_its_last_words() -> None:
     wait_until_gone(programs)
 
 
-def test_without_the_programs_it_says_how_to_get_them(tmp_path: Path) -> None:
-    script = (
-        "import pathlib, sys\n"
-        "from tools.cluster import __main__, controlplane\n"
-        f"controlplane.PROGRAMS = pathlib.Path({str(tmp_path)!r})\n"
-        "sys.argv = ['cluster']\n"
-        "sys.exit(__main__.main())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "make cluster-tools" in done.stderr
-
-
 def test_a_watch_goes_on_after_the_api_server_was_away(own_cluster: ControlPlane) -> None:
     seen: list[str] = []
 
@@ -173,3 +162,106 @@ def test_a_watch_goes_on_after_the_api_server_was_away(own_cluster: ControlPlane
     make("after")
     noticed("after")
     assert seen.count("before") == 1
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_programs()
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setattr(controlplane, "PATIENCE_SECONDS", 15.0)
+    with ControlPlane() as cluster:
+        assert Api(cluster.kubeconfig).has("/api/v1/namespaces/default")
+
+
+def test_who_waits_in_vain_is_told_the_last_refusal(own_cluster: ControlPlane) -> None:
+    own_cluster.kill("kube-apiserver")
+    with pytest.raises(ClusterFailed, match=r"no answer within 1 s \(.*Connection refused"):
+        own_cluster.wait(lambda: own_cluster.get("/readyz") == "ok", "answer", seconds=1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_at_once_also_while_it_starts(number: signal.Signals, tmp_path: Path) -> None:
+    needs_programs()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tools.cluster"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    while not (programs := [int(pid) for pid in children.read_text().split()]):
+        time.sleep(0.02)
+    process.send_signal(number)
+    try:
+        assert process.wait(timeout=2) == 0
+    finally:
+        process.kill()
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
+    wait_until_gone(programs)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_ends_with_a_parent_that_dies_while_it_is_still_importing(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    (tmp_path / "cryptography.py").write_text(
+        f"import pathlib, time\npathlib.Path({str(begun)!r}).touch()\ntime.sleep(60)\n"
+    )
+    script = (
+        "import pathlib, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-m', 'tools.cluster'], stdout=subprocess.DEVNULL)\n"
+        "print(child.pid, flush=True)\n"
+        f"while not pathlib.Path({str(begun)!r}).exists(): time.sleep(0.01)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    wait_until_gone([int(done.stdout)])
+
+
+def spoilt(fault: str, programs: Path) -> None:
+    """The programs' folder with one fault."""
+    programs.mkdir()
+    for each in controlplane.PROGRAMS.iterdir():
+        (programs / each.name).symlink_to(each)
+    bad = programs / ("built-from.sum" if fault == "other versions" else "etcd")
+    bad.unlink()
+    if fault != "not built":
+        bad.touch(mode=0o755 if fault == "empty" else 0o644)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told", "code"),
+    [
+        ("not built", "etcd not built yet: make cluster-tools", 2),
+        ("other versions", "holds other versions than", 2),
+        ("not executable", "etcd is not usable (Permission denied): make cluster-tools", 1),
+        ("empty", "etcd is not usable (Exec format error): make cluster-tools", 1),
+    ],
+)
+def test_programs_that_cannot_be_used_are_told_in_one_line(fault: str, told: str, code: int, tmp_path: Path) -> None:
+    needs_programs()
+    spoilt(fault, tmp_path / "programs")
+    script = (
+        "import pathlib, sys\n"
+        "from tools.cluster import __main__, controlplane\n"
+        f"controlplane.PROGRAMS = pathlib.Path({str(tmp_path / 'programs')!r})\n"
+        "sys.argv = ['cluster']\n"
+        "sys.exit(__main__.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=10
+    )
+    assert done.returncode == code
+    (line,) = done.stderr.splitlines()
+    assert told in line
+
+
+def test_a_cluster_without_nodes_is_refused() -> None:
+    command = [sys.executable, "-m", "tools.cluster", "--nodes", "0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "--nodes: at least one" in done.stderr

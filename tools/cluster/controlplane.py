@@ -10,7 +10,7 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,6 +23,7 @@ ROOT: Final = Path(__file__).parents[2]
 PROGRAMS: Final = ROOT / ".tools" / "controlplane"
 NAMES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
 STAGES: Final = Path(__file__).with_name("stages.yaml")
+VERSIONS: Final = ROOT / "tools/controlplane/go.sum"
 PATIENCE_SECONDS: Final = 60.0
 
 
@@ -30,9 +31,18 @@ class ClusterFailed(Exception):
     """The control plane did not start, and what its programs said last."""
 
 
-def missing() -> list[str]:
-    """The programs that `make cluster-tools` has not built yet."""
-    return [name for name in NAMES if not (PROGRAMS / name).exists()]
+class Ended(Exception):
+    """`end` was called."""
+
+
+def lacking() -> str:
+    """What is to be done before a control plane can start; nothing where it can."""
+    if missing := [name for name in NAMES if not (PROGRAMS / name).exists()]:
+        return f"{', '.join(missing)} not built yet: make cluster-tools (about 10 minutes, once)"
+    built_from = PROGRAMS / "built-from.sum"
+    if not built_from.exists() or built_from.read_bytes() != VERSIONS.read_bytes():
+        return f"{PROGRAMS} holds other versions than {VERSIONS} asks for: make cluster-tools"
+    return ""
 
 
 class ControlPlane:
@@ -43,13 +53,17 @@ class ControlPlane:
         self._scratch = ScratchFolder("portal-cluster-")
         self._folder = self._scratch.path
         self._programs: dict[str, Program] = {}
-        self._stopped = False
+        self._stopped = self._ending = False
         self._ports = dict(zip(("etcd", "peer", "api", "controllers", "scheduler", "kwok"), free_ports(6), strict=True))
         self._token = secrets.token_urlsafe(24)
         self.certificates = certificates.make(self._folder)
         self.server = f"https://127.0.0.1:{self._ports['api']}"
         self.kubeconfig = self._folder / "kubeconfig"
-        self._tls = ssl.create_default_context(cafile=str(self.certificates.authority))
+        tls = ssl.create_default_context(cafile=str(self.certificates.authority))
+        # A proxy that the environment names is for the world outside: it does not find our loopback.
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+        )
 
     def __enter__(self) -> Self:
         try:
@@ -76,11 +90,18 @@ class ControlPlane:
             program.kill()
         self._scratch.remove()
 
+    def end(self) -> None:
+        """For signal handlers: whoever starts it or waits for it gets Ended, and no program is left half-started."""
+        self._ending = True
+
     def pids(self) -> dict[str, int]:
         return {name: program.pid for name, program in self._programs.items()}
 
     def _start(self, name: str, *flags: str) -> None:
-        self._programs[name] = Program([PROGRAMS / name, *flags], self._folder / f"{name}.log")
+        try:
+            self._programs[name] = Program([PROGRAMS / name, *flags], self._folder / f"{name}.log")
+        except OSError as error:
+            raise ClusterFailed(f"{PROGRAMS / name} is not usable ({error.strerror}): make cluster-tools") from error
 
     def _start_etcd(self) -> None:
         client, peer = (f"http://127.0.0.1:{self._ports[name]}" for name in ("etcd", "peer"))
@@ -185,22 +206,27 @@ class ControlPlane:
         self._programs.pop(name).kill()
 
     def wait(self, until: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
-        """Until it is so. Raises ClusterFailed when a program ends or the patience does."""
+        """Until it is so. Raises ClusterFailed when a program ends or the patience does, and Ended."""
         deadline = time.monotonic() + seconds
+        refused: OSError | None = None
         while True:
             try:
                 if until():
                     return
-            except (urllib.error.URLError, OSError):
-                pass
+                refused = None
+            except OSError as error:
+                refused = error
             self.check()
             if time.monotonic() > deadline:
                 last = "\n".join(f"{each.name}: {each.last_words(2)}" for each in self._programs.values())
-                raise ClusterFailed(f"no {what} within {seconds:.0f} s:\n{last}")
+                why = f" ({refused})" if refused else ""
+                raise ClusterFailed(f"no {what} within {seconds:.0f} s{why}:\n{last}") from refused
             time.sleep(0.1)
 
     def check(self) -> None:
-        """Raises ClusterFailed when a program of it has ended."""
+        """Raises ClusterFailed when a program of it has ended, and Ended."""
+        if self._ending:
+            raise Ended
         dead = [program for program in self._programs.values() if program.ended() is not None]
         if dead:
             raise ClusterFailed(f"{dead[0].name} ended with {dead[0].ended()}:\n{dead[0].last_words()}")
@@ -256,14 +282,14 @@ class ControlPlane:
 
     def _events(self, path: str) -> Iterator[dict[str, Any]]:
         request = urllib.request.Request(self.server + path, headers=self._headers())
-        with urllib.request.urlopen(request, context=self._tls) as response:
+        with self._opener.open(request) as response:
             yield from map(json.loads, response)
 
     def _open(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> bytes:
         data = None if body is None else json.dumps(body).encode()
         headers = self._headers() | {"Content-Type": content_type}
         request = urllib.request.Request(self.server + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=30, context=self._tls) as response:
+        with self._opener.open(request, timeout=30) as response:
             answer: bytes = response.read()
             return answer
 
@@ -286,8 +312,3 @@ class ControlPlane:
             "users": [{"name": "admin", "user": {"token": self._token}}],
         }
         self.kubeconfig.write_text(json.dumps(config, indent=1))
-
-
-def describe(programs: Sequence[str]) -> str:
-    """What to do about programs that are missing."""
-    return f"{', '.join(programs)} not built yet: make cluster-tools (about 10 minutes, once)"

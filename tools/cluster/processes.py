@@ -7,15 +7,21 @@ import signal
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
 
 
-def die_with_parent(number: int = signal.SIGKILL) -> None:
-    """Have Linux send this process a signal when its parent dies, even by kill -9."""
+def die_with_parent(number: int = signal.SIGKILL, *, parent: int | None = None) -> None:
+    """Have Linux send this process a signal when its parent dies, even by kill -9.
+
+    `parent`: who it was until now. One that has died meanwhile sends nothing, so the process ends here.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+    if parent not in (None, os.getppid()):
+        os._exit(1)
 
 
 class Program:
@@ -32,13 +38,7 @@ class Program:
     ) -> None:
         """In `folder`, with `environment` instead of ours, as `user` (only root may become another)."""
         self.name, self.log = Path(command[0]).name, log
-        parent = os.getpid()
-
-        def bound() -> None:
-            die_with_parent()
-            if os.getppid() != parent:
-                os._exit(1)
-
+        bound = partial(die_with_parent, parent=os.getpid())
         with log.open("ab") as out:
             self._process = subprocess.Popen(
                 [str(word) for word in command],
