@@ -163,7 +163,7 @@ cluster: setup ## Run a Kubernetes control plane on loopback until Ctrl-C, and s
 	@exec $(VENV)/python -m tools.cluster
 
 .PHONY: test-cluster
-test-cluster: setup ## Try everything on a real control plane: our own, or the cluster that KUBECONFIG names
+test-cluster: setup ## Try everything on a real control plane (PORTAL_TEST_KUBECONFIG=FILE: what can, on a cluster of yours)
 	@$(VENV)/python -m pytest tests/cluster -m "not nightly"
 
 .PHONY: test-loadtest

@@ -1,5 +1,6 @@
 """Everything that a stack puts into its cluster, as Kubernetes objects: our charts' and the kubernetes provider's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from portal.rendering import Object, example
@@ -57,6 +58,20 @@ def _storage(resource: Resource) -> dict[str, Any]:
         **{field: resource[argument] for field, argument in chosen.items() if resource.get(argument) is not None},
         "parameters": parameters,
     }
+
+
+def foreign_accounts(objects: Sequence[Placed]) -> list[Object]:
+    """The service accounts that pods of ours run as and charts of others make."""
+    own = {(each.namespace, each.name) for each in objects if each.kind == "ServiceAccount"}
+    used = {
+        (each.namespace, pod["spec"]["serviceAccountName"])
+        for each in objects
+        if (pod := pod_of(each)) is not None and "serviceAccountName" in pod["spec"]
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"namespace": namespace, "name": name}}
+        for namespace, name in sorted(used - own)
+    ]
 
 
 def pod_of(each: Placed) -> Object | None:
