@@ -249,14 +249,12 @@ def exits_1_when_the_last_arrivals_get_no_answer_though_there_were_few_of_them(
     serve: Serve, locust: Locust, tmp_path: Path
 ) -> None:
     """Two users are busy with a target that hangs; who came after that was in no percentile and in no ratio."""
-    target = serve()
+    # Of some 171, with one of the preflight.
+    target = serve("--healthy-answers", "165", "--delay-seconds", "60")
     few = ("--profile", "steady", "--rate", "20", "--run-time", "9s", "--stop-timeout", "1", "--users", "2")
     slo = tmp_path / "slo.yaml"
     slo.write_text("objectives: [{name: answers, error_ratio: 0.02}]")
     run = locust(*few, "--slo", str(slo), "--arrivals", "constant", host=target.url, file=written(tmp_path, ""))
-    run.wait_for('Phase "steady"')
-    time.sleep(7.7)
-    target.freeze()
     assert run.ended() == 1, run.output
     (steady,) = (each for each in run.report["endpoints"] if each["phase"] == "steady")
     dropped = steady["failures"]["dropped: no user was free for it"]
@@ -500,7 +498,8 @@ def test_3_when_the_generator_measures_itself(serve: Serve, locust: Locust, locu
     run = locust("--profile", "steady", "--arrivals", "closed", "--users", "2", "--run-time", "10s",
                  "--stop-timeout", "1", host=serve().url, file=locustfile(BUSY))  # fmt: skip
     assert run.ended() == 3, run.output
-    assert any("it measures itself" in reason for reason in run.reasons()), run.reasons()
+    # Or that it is late: beside other programs it may have no 90 % of a core.
+    assert run.reasons()[0].startswith("the generator local "), run.reasons()
 
 
 STEPS = """
