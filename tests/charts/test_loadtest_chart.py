@@ -8,7 +8,7 @@ import pytest
 
 from loadtest.autoscaling import session
 from loadtest.options import MEASURE
-from loadtest.shapes.profiles import calibrating
+from loadtest.shapes.profiles import PROFILES, SEARCH_SECONDS, calibrating
 from tests.charts.rendering import Refused, Rendered, changed, conforms, example, flows, render
 from tests.conftest import ROOT
 
@@ -130,18 +130,42 @@ def measuring_seconds(*, measures: bool) -> float:
     ("rendered", "known_seconds"),
     [
         (lambda: loadtest("dev"), 0),
+        (lambda: render("loadtest", example("loadtest", "prod") | {"arguments": ["--profile", "soak"]}), 300 + 1200),
         (loadtest, 300 + 1200),
         (lambda: calibrated(rate_rps=5), measuring_seconds(measures=True)),
         (lambda: calibrated(rate_rps=5, climb=[8, 12], hold_seconds=900), measuring_seconds(measures=True) + 3 * 900),
         (lambda: calibrated(config_map="a-report"), measuring_seconds(measures=False)),
     ],
-    ids=["no autoscaler", "steps", "measured", "climb", "earlier"],
+    ids=["no autoscaler", "steps", "steps instead of a profile", "measured", "climb", "earlier"],
 )
 @each_role
 def test_a_run_has_two_hours_beyond_what_its_plan_is_known_to_take(
     rendered: Callable[[], Rendered], known_seconds: float, role: str
 ) -> None:
     assert job(rendered(), role)["spec"]["activeDeadlineSeconds"] == known_seconds + 7200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seconds"),
+    [
+        *((("--profile", name), profile.seconds) for name, profile in PROFILES.items()),
+        (("--profile=breakpoint", "PortalHealth"), SEARCH_SECONDS),
+        (("--profile", "soak", "--run-time", "1h30m"), 5400),
+        (("--run-time=90m", "--profile", "soak"), 5400),
+        (("-t", "600", "--rate", "8"), 600),
+        (("-t45s",), 45),
+        (("--rate", "8"), 0),
+    ],
+)
+def test_no_deadline_ends_a_profile_before_its_time(arguments: tuple[str, ...], seconds: float) -> None:
+    values = example("loadtest", "dev") | {"arguments": list(arguments)}
+    assert job(render("loadtest", values), "master")["spec"]["activeDeadlineSeconds"] == seconds + 7200
+
+
+def test_a_host_is_production_unless_the_values_deny_it() -> None:
+    unsaid = {name: value for name, value in example("loadtest", "dev").items() if name != "production"}
+    assert "LOADTEST_PRODUCTION_HOST" not in variables(render("loadtest", unsaid), "master")
+    assert variables(loadtest("dev"), "master")["LOADTEST_PRODUCTION_HOST"] == "none"
 
 
 def test_a_deadline_that_comes_before_the_end_of_the_plan_is_refused() -> None:
@@ -214,6 +238,7 @@ def test_without_a_token_or_an_autoscaler_nothing_of_them_is_there() -> None:
         "LOADTEST_REPORT_DIR",
         "LOADTEST_METRICS_PORT",
         "LOADTEST_KEEP_REPORT_SECONDS",
+        "LOADTEST_PRODUCTION_HOST",
     }
     assert job(rendered, "master")["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
 

@@ -65,6 +65,7 @@ def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators
     return {
         "image": test.image.reference,
         "host": f"https://{layer.portal.domain}",
+        "production": layer.tier == "prod",
         "workers": test.workers,
         "arguments": list(test.arguments),
         "keepReportSeconds": test.keep_report_seconds,

@@ -11,11 +11,24 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ toJson .Values | sha256sum | trunc 8 }}
 {{- end }}
 
+{{/* Of `arguments`: --run-time, or how long the profile is without it. The suite's own lengths; a test holds them. */}}
+{{- define "loadtest.profileSeconds" -}}
+{{- $lengths := dict "smoke" 60 "ramp" 600 "steady" 600 "spike" 600 "soak" 28800 "breakpoint" 1800 }}
+{{- $words := join " " .Values.arguments }}
+{{- $profile := regexFind "(^| )--profile[= ][a-z]+" $words | regexFind "[a-z]+$" }}
+{{- $time := regexFind "(^| )(--run-time[= ]|-t[= ]?)[0-9hms]+" $words | regexFind "[0-9hms]+$" }}
+{{- $hours := regexFind "[0-9]+h" $time | trimSuffix "h" | int }}
+{{- $minutes := regexFind "[0-9]+m" $time | trimSuffix "m" | int }}
+{{- $rest := regexFind "[0-9]+s?$" $time | trimSuffix "s" | int }}
+{{- ternary (add (mul $hours 3600) (mul $minutes 60) $rest) (get $lengths $profile | int) (ne $time "") }}
+{{- end }}
+
 {{/* Seconds that the plan is known to take, and the report to be taken: what a calibration works out comes on top.
      Measuring takes 360, what an earlier run measured 15 to look. */}}
 {{- define "loadtest.knownSeconds" -}}
-{{- $seconds := 0 }}
+{{- $seconds := include "loadtest.profileSeconds" . | int }}
 {{- with .Values.autoscaler }}
+{{- $seconds = 0 }}
 {{- range .steps }}
 {{- $seconds = addf $seconds .hold_seconds }}
 {{- end }}
@@ -89,6 +102,9 @@ spec:
             {{- if eq .role "master" }}
             - {name: LOADTEST_METRICS_PORT, value: "9646"}
             - {name: LOADTEST_KEEP_REPORT_SECONDS, value: {{ .root.Values.keepReportSeconds | quote }}}
+            {{- if not .root.Values.production }}
+            - {name: LOADTEST_PRODUCTION_HOST, value: none}
+            {{- end }}
             {{- end }}
             {{- with .root.Values.autoscaler }}
             - {name: LOADTEST_AUTOSCALING, value: /etc/loadtest/autoscaling.yaml}
