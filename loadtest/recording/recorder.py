@@ -152,5 +152,6 @@ def reason_of(failed: BaseException) -> str:
         return f"HTTP {code}"
     if isinstance(failed, OSError) and failed.strerror:
         return f"{type(failed).__name__}: {failed.strerror}"
-    text = str(failed)
+    # A target's own words may hold what no file can: half of a surrogate pair.
+    text = str(failed).encode("utf-8", "replace").decode()
     return f"{type(failed).__name__}: {text}"[:120] if text else type(failed).__name__
