@@ -5,9 +5,11 @@ Locust's own end is too short for the last samples: a master waits half a second
 """
 
 import logging
+import math
 import platform
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +23,7 @@ from locust.runners import STATE_MISSING, MasterRunner
 from loadtest.arrivals import PATIENCE_SECONDS, planned_per_second
 from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.climb import steps_from
-from loadtest.autoscaling.record import Sample
+from loadtest.autoscaling.record import AutoscalingRecord, Sample
 from loadtest.autoscaling.session import SamplerProcess
 from loadtest.autoscaling.steps import Infeasible
 from loadtest.breakpoint import LEAD_SECONDS, following, probes, result
@@ -29,22 +31,28 @@ from loadtest.compare import against
 from loadtest.credentials import Credential, outlived
 from loadtest.live.view import REPORTED_AFTER_SECONDS, Live
 from loadtest.maker import ASSIGNMENT, PHASES, Assignment, begin, end, maker_of
-from loadtest.options import BadOptions, Options
+from loadtest.options import BadOptions, Options, read
+from loadtest.preflight import cores_here, generators
 from loadtest.recording.collector import Collector
 from loadtest.report.build import document
+from loadtest.report.document import Comparison
 from loadtest.report.files import write_all
-from loadtest.run import Arrivals, Ended, Phase, Plan, RecordedRun
+from loadtest.run import Arrivals, Ended, Journeys, Phase, Plan, RecordedRun
+from loadtest.scenarios.journeys import NO_TOKEN, left_out
 from loadtest.shapes.profiles import custom, step_phases
 from loadtest.slo.evaluate import evaluate
 from loadtest.slo.spec import Objectives
-from loadtest.verdict import Targets, Verdict, judge
+from loadtest.verdict import Reason, Result, Targets, Verdict, judge
 
 ATTRIBUTE_CONDUCTOR: Final = "portal_conductor"
 START, EXTEND, FINISH, FINAL = "loadtest.start", "loadtest.extend", "loadtest.finish", "loadtest.final"
+PROBLEM, HURRY = "loadtest.problem", "loadtest.hurry"
 REPORT: Final = "loadtest"
 """The key of our part in the reports that workers send anyway."""
 GRACE_SECONDS: Final = 5.0
 """Beyond --stop-timeout, for the last report of a worker."""
+HURRIED_SECONDS: Final = 2.0
+"""For that report, of a worker that is to wait for its users no longer."""
 SPAWN_PER_SECOND: Final = 500.0
 
 log = logging.getLogger(__name__)
@@ -72,6 +80,8 @@ class Conductor:
         self._replicas: Sample | None = None
         self._calibrated: Calibrated | None = None
         self._gathered = self._finishing = False
+        self._waits_until = math.inf
+        self._joined: set[str] = set()
         self.running = False
         self.verdict: Verdict | None = None
         self.directory: Path | None = None
@@ -84,13 +94,20 @@ class Conductor:
         """Users and spawn rate for now; None ends the run."""
         if not self.running:
             self._plan = None
+            able = generators(self._ready(), here=cores_here())
             try:
-                self._plan = self._options.plan(self._environment.host or "")
+                if self._of_form:
+                    self._options = read(self._options.parsed, of_form=True)
+                self._plan = self._options.plan(self._environment.host or "", cores=able.cores)
             except BadOptions as bad:
                 self.refuse([str(bad)])
                 return None
+            lacking = [name for name, why in self._journeys().left_out.items() if why == NO_TOKEN]
             problems, self._credentials = self._options.preflight(
-                self._environment.host or "", self._plan, generators=self._generators()
+                self._environment.host or "",
+                self._plan,
+                generators=able,
+                lacking=[] if self._options.parsed.user_classes else lacking,
             )
             if problems:
                 self.refuse(problems)
@@ -118,12 +135,12 @@ class Conductor:
         self._ended, self._problems, self._end_seconds = None, [], 0.0
         self._replicas = self._calibrated = None
         self._gathered = self._finishing = False
+        self._waits_until, self._joined = math.inf, set()
         self.verdict, self.running = None, True
         self.live = self._new_live(plan)
         runner = self._environment.runner
-        workers = (
-            sorted(client.id for client in runner.clients.ready) if isinstance(runner, MasterRunner) else ["local"]
-        )
+        ready = self._ready()
+        workers = ["local"] if ready is None else sorted(ready)
         for position, worker in enumerate(workers):
             self._collector.expect(worker)
             assignment = Assignment(
@@ -146,6 +163,12 @@ class Conductor:
         if self.running and self.live:
             self.live.add(worker, data, self._collector.add(worker, data, received_at=self.now()))
 
+    def problem(self, text: str) -> None:
+        """What a worker finds wrong with its part of the run: whatever follows would not count."""
+        if self.running:
+            self._problems.append(text)
+            self._ended, self._end_seconds = "aborted", self.now()
+
     def gather(self) -> None:
         """Locust's `test_stopping`: every worker lets its users finish and sends what it still has."""
         if self._gathered or not self.running:
@@ -159,15 +182,12 @@ class Conductor:
             if maker := maker_of(self._environment):
                 maker.close()
             return
-        alive = [client.id for client in runner.clients.all if client.state != STATE_MISSING]
-        mine = set(alive) & set(self._collector.sources)
-        for worker in set(self._collector.sources) - mine:
-            # The last one to go missing ends the run before anybody has looked.
-            self._collector.lost(worker, at=self._end_seconds)
+        # The last one to go missing ends the run before anybody has looked.
+        mine = self._look_after(runner, at=self._end_seconds)
         for worker in mine:
             runner.send_message(FINISH, None, worker)
-        deadline = time.monotonic() + self._environment.stop_timeout + GRACE_SECONDS
-        while (waiting := self._collector.unfinished(mine)) and time.monotonic() < deadline:
+        self._waits_until = min(self._waits_until, time.monotonic() + self._environment.stop_timeout + GRACE_SECONDS)
+        while (waiting := self._collector.unfinished(mine)) and time.monotonic() < self._waits_until:
             sleep(0.05)
         for worker in waiting:
             self._collector.lost(worker, at=self._end_seconds)
@@ -190,11 +210,21 @@ class Conductor:
         self._started_at = time.time()
         self._conclude(self._recorded())
 
-    def never_started(self) -> None:
+    def never_started(self, why: str) -> None:
         """Locust ends and no run was ever begun."""
         if self.verdict is None:
-            self._plan = self._options.plan(self._environment.host or "")
-            self.refuse(["the run never started: no worker came, or it was stopped before"])
+            with suppress(BadOptions):
+                self._plan = self._options.plan(self._environment.host or "")
+            self.refuse([f"the run never started: {why}"])
+
+    def hurry(self) -> None:
+        """Whoever ended the run asks again: what is under way is waited for no longer, and counts as unfinished."""
+        self._waits_until = time.monotonic() + HURRIED_SECONDS
+        runner = self._environment.runner
+        if isinstance(runner, MasterRunner):
+            runner.send_message(HURRY)
+        elif runner is not None:
+            runner.user_greenlets.kill(block=False)
 
     def extend(self, phases: Sequence[Phase]) -> None:
         """Adds to the plan while it runs."""
@@ -213,6 +243,11 @@ class Conductor:
         """Whether a run goes on, or has ended and waits for its verdict."""
         return self.running or (self._finishing and self.verdict is None)
 
+    @property
+    def ending(self) -> bool:
+        """Whether a run is being ended: from here on nothing may come between it and its verdict."""
+        return self._gathered and self.verdict is None
+
     def now(self) -> float:
         return time.perf_counter() - self._zero
 
@@ -228,15 +263,27 @@ class Conductor:
                 told = phase
             sleep(1)
             if isinstance(runner, MasterRunner):
-                alive = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
-                for worker in set(self._collector.sources) - alive:
-                    self._collector.lost(worker, at=self.now())
+                self._look_after(runner, at=self.now())
             elif maker := maker_of(self._environment):
                 self.report("local", maker.report())
             if breach := self._breach():
                 log.error("Ending the run: %s", breach)
                 self._ended, self._end_seconds = "aborted", self.now()
                 return
+
+    def _look_after(self, runner: MasterRunner, *, at: float) -> set[str]:
+        """Those that have a part in the run and are there. Locust gives users to one that comes later all the same."""
+        alive = {client.id for client in runner.clients.all if client.state != STATE_MISSING}
+        mine = set(self._collector.sources)
+        for worker in mine - alive:
+            self._collector.lost(worker, at=at)
+        for worker in alive - mine - self._joined:
+            self._joined.add(worker)
+            self._problems.append(
+                f"a worker joined at {at:.0f} s, {worker}: it has no part in the plan, and took users from those that "
+                "have; start all workers before the run (--expect-workers)"
+            )
+        return mine & alive
 
     def _search_on(self, at: float) -> None:
         """Where each probe decides on the next: goes on before the plan is at its end."""
@@ -312,8 +359,7 @@ class Conductor:
     def _recorded(self) -> RecordedRun:
         plan, duration = self._known_plan(), self._end_seconds
         self._replicas = self._latest_replicas()
-        seen = self._sampler.stop(run_started_at=self._started_at) if self._sampler else None
-        self._sampler = None
+        seen = self._seen()
         if isinstance(seen, str):
             self._problems.append(seen)
         return RecordedRun(
@@ -324,6 +370,7 @@ class Conductor:
             ended=self._ended or ("completed" if plan.end_seconds is None else "interrupted"),
             cells=self._collector.cells(),
             workers=self._collector.workers(),
+            journeys=self._journeys(),
             arrivals=self._arrivals(plan, duration) if plan.model == "open" and duration else None,
             autoscaling=None if isinstance(seen, str) else seen,
             calibration=self._calibrated,
@@ -331,7 +378,30 @@ class Conductor:
             versions={"locust": locust.__version__, "python": platform.python_version()},
         )
 
+    def _seen(self) -> AutoscalingRecord | str | None:
+        """By the sampler, which ends; in words, why that is nothing."""
+        sampler, self._sampler = self._sampler, None
+        try:
+            return sampler.stop(run_started_at=self._started_at) if sampler else None
+        except Exception as error:
+            log.exception("What the sampler saw cannot be read")
+            return f"what the sampler saw cannot be read: {type(error).__name__}: {error}"
+
     def _conclude(self, run: RecordedRun) -> None:
+        """Whatever goes wrong here, there is a verdict, and what was recorded is written."""
+        self.directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
+        try:
+            verdict, comparison = self._judged(run)
+        except Exception as error:
+            log.exception("No verdict can be worked out")
+            text = f"no verdict could be worked out: {type(error).__name__}: {error}"
+            broken = Reason(result=Result.invalid_run, rule="recorder", text=text)
+            verdict, comparison = Verdict(result=Result.invalid_run, reasons=(broken,)), None
+        self.verdict = write_all(run, verdict, self.directory, comparison=comparison)
+        self.live = self.live or self._new_live(run.plan)
+        self.live.end(self.verdict, at_seconds=run.duration_seconds)
+
+    def _judged(self, run: RecordedRun) -> tuple[Verdict, Comparison | None]:
         watched = self._options.watched
         # A plan that came to no steps has nothing to hold the autoscaler to, and its own reasons.
         asked = run.ended != "refused" and any(phase.replicas is not None for phase in run.plan.phases)
@@ -341,10 +411,7 @@ class Conductor:
         if (baseline := self._options.baseline) and run.ended == "completed":
             comparison, worse = against(baseline, document(run, verdict))
             verdict = verdict.and_also(*worse)
-        self.directory = self._options.directory(f"{run.started_at[:19].replace(':', '')}-{run.plan.profile}")
-        self.verdict = write_all(run, verdict, self.directory, comparison=comparison)
-        self.live = self.live or self._new_live(run.plan)
-        self.live.end(self.verdict, at_seconds=run.duration_seconds)
+        return verdict, comparison
 
     def _new_live(self, plan: Plan) -> Live:
         return Live(
@@ -368,9 +435,19 @@ class Conductor:
         own_rate = self._options.spawn_rate if self._known_plan().profile == "custom" else None
         return users, own_rate or min(max(users, 1), SPAWN_PER_SECOND)
 
-    def _generators(self) -> int:
+    @property
+    def _of_form(self) -> bool:
+        """Whether the web UI starts this run, with what its form says, and not the command line."""
+        parsed = self._options.parsed
+        return not parsed.headless and not (parsed.autostart and self.verdict is None)
+
+    def _ready(self) -> list[str] | None:
+        """The workers that wait for their part; None where there are none, since this process sends."""
         runner = self._environment.runner
-        return len(runner.clients.ready) if isinstance(runner, MasterRunner) else 1
+        return [client.id for client in runner.clients.ready] if isinstance(runner, MasterRunner) else None
+
+    def _journeys(self) -> Journeys:
+        return Journeys(shares=dict(self._shares()), left_out=left_out(self._environment.user_classes))
 
     def _shares(self) -> list[tuple[str, float]]:
         classes = self._environment.user_classes

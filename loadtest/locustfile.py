@@ -17,7 +17,7 @@ from loadtest.variables import TOKEN_VARIABLE
 
 with_token = bool(os.environ.get(TOKEN_VARIABLE))
 if not with_token:
-    logging.getLogger(__name__).warning("%s is not set: only the journeys that need no token run", TOKEN_VARIABLE)
+    logging.getLogger(__name__).warning("%s is not set: the journeys that need it are left out", TOKEN_VARIABLE)
 try:
     # Locust takes what it finds under a name here.
     globals().update(journeys(load(), token=with_token))

@@ -42,6 +42,16 @@ ASSIGNMENT: Final = TypeAdapter(Assignment)
 PHASES: Final = TypeAdapter(tuple[Phase, ...])
 
 
+def joins(environment: Environment) -> None:
+    """A process that is to be told its part."""
+    setattr(environment, ATTRIBUTE, None)
+
+
+def has_no_part(environment: Environment) -> bool:
+    """Whether nobody has told it: it came after the run had begun, and nothing of what it sends would count."""
+    return getattr(environment, ATTRIBUTE, environment) is None
+
+
 def maker_of(environment: Environment) -> "Maker | None":
     found: Maker | None = getattr(environment, ATTRIBUTE, None)
     return found

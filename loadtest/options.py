@@ -4,18 +4,21 @@ import logging
 import os
 import time
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from loadtest.autoscaling import session
 from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.feasible import Feasibility
 from loadtest.breakpoint import steady
-from loadtest.compare import NotComparable, planned_otherwise, read
+from loadtest.compare import NotComparable, planned_otherwise
+from loadtest.compare import read as read_report
 from loadtest.credentials import Credential, outlived
 from loadtest.data_file import BrokenFile
-from loadtest.preflight import of_autoscaler, of_token, planned_seconds, preflight
+from loadtest.preflight import Generators, of_autoscaler, of_token, planned_seconds, preflight
 from loadtest.report.document import Document
 from loadtest.run import Plan, Target
 from loadtest.shapes.profiles import PROFILES, Arrival, calibrating, custom, named, searching, stepped
@@ -116,7 +119,8 @@ def add_arguments(parser: Any) -> None:
         default=[],
         metavar="PATTERN",
         env_var="LOADTEST_PRODUCTION_HOST",
-        help="Host names that are production, such as portal.example.com; may be given more than once",
+        help="Host names that are production, such as portal.example.com; may be given more than once; `none`: no host "
+        "is (default: every host but loopback)",
     )
     group.add_argument(
         "--yes-load-production",
@@ -140,7 +144,7 @@ def _objectives(text: str) -> str:
 
 def _baseline(text: str) -> str:
     try:
-        read(Path(text))
+        read_report(Path(text))
     except NotComparable as error:
         raise ArgumentTypeError(str(error)) from error
     return text
@@ -157,7 +161,7 @@ def _autoscaling(text: str) -> str:
 def _calibration(text: str) -> str:
     if text != MEASURE:
         try:
-            document = read(Path(text))
+            document = read_report(Path(text))
         except NotComparable as error:
             raise ArgumentTypeError(f"{error}; give one, or {MEASURE}") from error
         if document.calibration is None:
@@ -187,15 +191,19 @@ def _port(text: str) -> int:
     return int(text)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """A view of Locust's parsed options, read anew at each start: the web UI changes them."""
+    """Locust's parsed options, and what the files that they name held before the run: whoever edits one meanwhile
+    changes the next run, not this one."""
 
     parsed: Namespace
-
-    @property
-    def objectives(self) -> Objectives:
-        return load(Path(self.parsed.slo or DEFAULT_SLO))
+    users: int | None
+    """As they were given: Locust itself sets one user when it is told none."""
+    objectives: Objectives
+    watched: session.Watched | None
+    calibrated: Calibrated | None
+    """As an earlier run measured it; None where this one does, or none is asked for."""
+    baseline: Document | None
 
     def directory(self, run: str) -> Path:
         """Where the report of a run of that name goes. The web UI starts run after run: each has one of its own."""
@@ -208,43 +216,26 @@ class Options:
         found: float | None = self.parsed.spawn_rate
         return found
 
-    @property
-    def watched(self) -> session.Watched | None:
-        return session.load(Path(self.parsed.autoscaling)) if self.parsed.autoscaling else None
-
-    @property
-    def calibrated(self) -> Calibrated | None:
-        """As an earlier run measured it; None where this one does, or none is asked for."""
-        if not self.parsed.calibration or self.parsed.calibration == MEASURE:
-            return None
-        document = read(Path(self.parsed.calibration))
-        assert document.calibration is not None
-        return replace(document.calibration, source=document.calibration.source or document.started_at)
-
-    @property
-    def users(self) -> int | None:
-        """Locust itself sets one user when it is told none."""
-        found: int | None = self.parsed.num_users
-        return found if (found or 0) > 1 else None
-
-    @property
-    def baseline(self) -> Document | None:
-        return read(Path(self.parsed.baseline)) if self.parsed.baseline else None
-
     def target(self, host: str) -> Target:
         said = os.environ.get(STAND_INS_VARIABLE, "").splitlines()
         return Target(url=host, stand_ins=(*said, *(watched.stand_ins() if (watched := self.watched) else ())))
 
-    def plan(self, host: str) -> Plan:
-        """Raises BadOptions for values that are good each by itself and not together."""
-        plan = self._plan()
+    def plan(self, host: str, *, cores: float = 1) -> Plan:
+        """Raises BadOptions for values that are good each by itself and not together. `cores`: that generators have."""
+        if not is_address(host):
+            raise BadOptions(f"host = {host!r} is no address; give one such as https://portal.staging.example.com")
+        if self.users is not None and self.users < 1:
+            raise BadOptions(f"users = {self.users}: nobody would come; 1 at least")
+        if self.parsed.run_time is not None and self.parsed.run_time < 1:
+            raise BadOptions(f"run-time = {self.parsed.run_time} s: nothing would be sent; 1 s at least")
+        plan = self._plan(cores)
         if baseline := self.baseline:
             reasons = list(planned_otherwise(baseline, plan, self.target(host)))
             if reasons:
                 raise BadOptions(f"baseline = {self.parsed.baseline} is of another run: {'; '.join(reasons)}")
         return plan
 
-    def _plan(self) -> Plan:
+    def _plan(self, cores: float) -> Plan:
         parsed = self.parsed
         if watched := self.watched:
             return self._autoscaled(watched)
@@ -257,7 +248,7 @@ class Options:
                 f"profile = {AUTOSCALE} needs --autoscaling: the autoscaler, and the steps that it must follow"
             )
         if not parsed.profile:
-            return custom(users=parsed.num_users or 1, spawn_rate=parsed.spawn_rate or 1, seconds=parsed.run_time)
+            return custom(users=self.users or 1, spawn_rate=parsed.spawn_rate or 1, seconds=parsed.run_time)
         arrivals: Arrival = parsed.arrivals
         users = self.users
         if parsed.profile not in ABOUT:
@@ -267,7 +258,7 @@ class Options:
         except ArgumentTypeError as error:
             raise BadOptions(f"rate = {error}") from error
         if parsed.profile == "breakpoint":
-            return self._searching(rate, users)
+            return self._searching(rate, users, cores)
         return named(
             parsed.profile,
             arrivals=arrivals,
@@ -301,7 +292,7 @@ class Options:
             seed=seed,
         )
 
-    def _searching(self, required_rps: float | None, users: int | None) -> Plan:
+    def _searching(self, required_rps: float | None, users: int | None, cores: float) -> Plan:
         parsed = self.parsed
         if parsed.arrivals == "closed":
             raise BadOptions("arrivals = closed: a search needs rates that it decides; poisson or constant")
@@ -318,13 +309,18 @@ class Options:
             arrivals=parsed.arrivals,
             required_rps=required_rps,
             seconds=parsed.run_time,
-            cores=os.cpu_count() or 1,
+            cores=cores,
             users=users,
             seed=int(parsed.seed or 0),
         )
 
-    def preflight(self, host: str, plan: Plan, *, generators: int) -> tuple[list[str], tuple[Credential, ...]]:
-        """Why the run must not start, and what it is let in by. What may go wrong, or is not known, is logged."""
+    def preflight(
+        self, host: str, plan: Plan, *, generators: Generators, lacking: Sequence[str]
+    ) -> tuple[list[str], tuple[Credential, ...]]:
+        """Why the run must not start, and what it is let in by. What may go wrong, or is not known, is logged.
+
+        `lacking`: journeys that are left out for want of a token.
+        """
         token, file = os.environ.get(TOKEN_VARIABLE, ""), self.parsed.autoscaling
         cluster = of_autoscaler(Path(file)) if file else Feasibility(refusals=(), notes=())
         credentials = (*of_token(token), *cluster.credentials)
@@ -333,12 +329,49 @@ class Options:
             plan=plan,
             generators=generators,
             token=token,
+            lacking=lacking,
             credentials=credentials,
             health_path=self.parsed.health_path,
             production=self.parsed.production_host,
             allowed=self.parsed.yes_load_production,
+            scales=self.watched is not None,
         )
         ends_early = outlived(credentials, seconds=planned_seconds(plan), now=time.time(), replaceable=True)
         for note in (*cluster.notes, *ends_early):
             log.warning("Preflight: %s", note)
         return [*problems, *cluster.refusals], credentials
+
+
+def read(parsed: Namespace, *, of_form: bool = False) -> Options:
+    """`of_form`: the web UI's, which knows no absent number of users, and has 1 in its place."""
+    users: int | None = parsed.num_users
+    try:
+        return Options(
+            parsed=parsed,
+            users=None if of_form and users == 1 else users,
+            objectives=load(Path(parsed.slo or DEFAULT_SLO)),
+            watched=session.load(Path(parsed.autoscaling)) if parsed.autoscaling else None,
+            calibrated=_calibrated(parsed.calibration),
+            baseline=read_report(Path(parsed.baseline)) if parsed.baseline else None,
+        )
+    except (BrokenFile, NotComparable) as broken:
+        raise BadOptions(str(broken)) from broken
+
+
+def _calibrated(source: str | None) -> Calibrated | None:
+    if not source or source == MEASURE:
+        return None
+    document = read_report(Path(source))
+    if document.calibration is None:
+        raise NotComparable(f"{source} is of a run that had no calibration")
+    return replace(document.calibration, source=document.calibration.source or document.started_at)
+
+
+def is_address(host: str) -> bool:
+    """Whether Locust can send there."""
+    try:
+        url = urlsplit(host)
+        return url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        # A port or an IPv6 address that is none.
+        return False

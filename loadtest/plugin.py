@@ -5,11 +5,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 import gevent
-from locust import events
+from locust import User, events
 from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import MasterRunner, WorkerRunner
@@ -19,6 +22,8 @@ from loadtest.conductor import (
     EXTEND,
     FINAL,
     FINISH,
+    HURRY,
+    PROBLEM,
     REPORT,
     START,
     Conductor,
@@ -26,13 +31,18 @@ from loadtest.conductor import (
 )
 from loadtest.live.metrics import MetricsServer, PortTaken
 from loadtest.live.tabs import add_tabs
-from loadtest.maker import ASSIGNMENT, PHASES, begin, end, maker_of
-from loadtest.options import BadOptions, Options, add_arguments
+from loadtest.maker import ASSIGNMENT, PHASES, begin, end, joins, maker_of
+from loadtest.options import BadOptions, Options, add_arguments, read
+from loadtest.report.files import clear
+from loadtest.variables import TOKEN_VARIABLE
+from loadtest.verdict import Result
 
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_SECONDS: Final = 10.0
 """For requests in flight at the end; Locust's own default discards them, so a hung target would look well."""
+CONCLUDED_SECONDS: Final = 120.0
+"""From the end of a run to its verdict, with all that is waited for."""
 TAKEN: Final = "taken"
 """A file beside the report: whoever waited for it has it."""
 
@@ -40,6 +50,27 @@ TAKEN: Final = "taken"
 @events.init_command_line_parser.add_listener
 def _arguments(parser: Any, **_: Any) -> None:
     add_arguments(parser)
+    parse = parser.parse_args
+
+    def parsed(*words: Any, **settings: Any) -> Any:
+        """Locust itself ends with 1 for a user class that it does not know."""
+        options = parse(*words, **settings)
+        known = {each.__name__ for each in _users(User) if not each.abstract}
+        if unknown := sorted(set(options.user_classes) - known):
+            parser.error(
+                f"no user class here: {', '.join(unknown)}; there are {', '.join(sorted(known))} "
+                f"({TOKEN_VARIABLE} brings those that need it)"
+            )
+        return options
+
+    # As it is asked, and not by a type: that would speak of a wrong option's value first.
+    parser.parse_args = parsed
+
+
+def _users(of: type[User]) -> Iterator[type[User]]:
+    for each in of.__subclasses__():
+        yield each
+        yield from _users(each)
 
 
 @events.init.add_listener
@@ -54,24 +85,36 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     # The master alone judges; a worker that did its part did well.
     environment.process_exit_code = 0
 
+    joins(environment)
+    finishing = False
+
     if environment.parsed_options and environment.parsed_options.processes:
         gevent.spawn(_end_without_master, runner, os.getppid())
 
     def start(environment: Environment, msg: Message, **_: Any) -> None:
         end(environment)
-        begin(environment, ASSIGNMENT.validate_python(msg.data))
+        assignment = ASSIGNMENT.validate_python(msg.data)
+        if lacking := assignment.shares.keys() - {user.__name__ for user in environment.user_classes}:
+            runner.send_message(PROBLEM, {"lacking": sorted(lacking)})
+        begin(environment, assignment)
 
     def extend(environment: Environment, msg: Message, **_: Any) -> None:
         if maker := maker_of(environment):
             maker.extend(PHASES.validate_python(msg.data))
 
     def finish(environment: Environment, **_: Any) -> None:
+        nonlocal finishing
         if going_on := maker_of(environment):
             going_on.close()
+            finishing = True
             runner.stop()
             # No report may come between: this one is the last.
             if maker := end(environment):
                 runner.send_message(FINAL, maker.report(final=True))
+            finishing = False
+
+    def hurry(**_: Any) -> None:
+        runner.user_greenlets.kill(block=False)
 
     def report(data: dict[str, Any], **_: Any) -> None:
         if maker := maker_of(environment):
@@ -81,9 +124,11 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     runner.register_message(EXTEND, extend)
     # Users may take a while to end; messages must be read meanwhile.
     runner.register_message(FINISH, finish, concurrent=True)
+    runner.register_message(HURRY, hurry)
     environment.events.report_to_master.add_listener(report)
     # Added after the runner's own, and called in reverse: before it tells the master that this worker is gone.
     environment.events.quitting.add_listener(finish)
+    _on_interrupt(lambda: finishing, hurry)
 
 
 def _end_without_master(runner: WorkerRunner, master: int) -> None:
@@ -97,9 +142,8 @@ def _end_without_master(runner: WorkerRunner, master: int) -> None:
 def _join_master(environment: Environment, runner: Any) -> None:
     options = environment.parsed_options
     assert options is not None
-    if options.headless:
-        _usage(environment, Options(options))
-    conductor = Conductor(environment, Options(options))
+    asked = _asked(environment)
+    conductor = Conductor(environment, asked)
     setattr(environment, ATTRIBUTE_CONDUCTOR, conductor)
     if not options.stop_timeout:
         environment.stop_timeout = STOP_TIMEOUT_SECONDS
@@ -111,9 +155,31 @@ def _join_master(environment: Environment, runner: Any) -> None:
     def final(msg: Message, **_: Any) -> None:
         conductor.report(msg.node_id, msg.data)
 
+    def problem(msg: Message, **_: Any) -> None:
+        lacking = ", ".join(msg.data["lacking"])
+        conductor.problem(
+            f"worker {msg.node_id} does not have {lacking}, which the master has: start both with the same locustfile "
+            f"and the same {TOKEN_VARIABLE}"
+        )
+
     if isinstance(runner, MasterRunner):
         environment.events.worker_report.add_listener(reported)
         runner.register_message(FINAL, final)
+        runner.register_message(PROBLEM, problem)
+        if options.expect_workers_max_wait:
+            seconds, options.expect_workers_max_wait = options.expect_workers_max_wait, 0
+            gevent.spawn_later(seconds, _give_up, environment, seconds)
+    if options.headless or options.autostart:
+        # Until there is a verdict; whatever goes wrong before, nothing was proved.
+        environment.process_exit_code = Result.invalid_run.exit_code
+
+    def interrupted() -> None:
+        if conductor.ending:
+            conductor.hurry()
+        else:
+            _terminated(environment)
+
+    _on_interrupt(lambda: conductor.ending or _waits(environment), interrupted)
     # Locust answers SIGTERM only once a shape has come to its end; a Job in a cluster is stopped by it.
     gevent.signal_handler(signal.SIGTERM, _terminated, environment)
     environment.events.test_start.add_listener(lambda **_: conductor.begin())
@@ -127,13 +193,54 @@ def _join_master(environment: Environment, runner: Any) -> None:
         _serve_metrics(environment, options.metrics_port)
 
 
-def _usage(environment: Environment, options: Options) -> None:
-    """Before anything is started or written; the web UI says it when a run is started there."""
+def _asked(environment: Environment) -> Options:
+    """What is not usable ends here, before anything is started or written; the web UI says it when a run is started."""
+    parsed = environment.parsed_options
+    assert parsed is not None
     try:
-        options.plan(environment.host or "")
+        options = read(parsed)
+        if parsed.headless:
+            options.plan(environment.host or "")
     except BadOptions as bad:
         print(f"locust: error: {bad}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(Result.usage.exit_code)
+    if parsed.headless and parsed.report_dir:
+        clear(Path(parsed.report_dir))
+    return options
+
+
+def _on_interrupt(ours: Callable[[], bool], then: Callable[[], object]) -> None:
+    """Ctrl-C does what it does for Locust, but where it is `ours`: there it would take what was recorded with it."""
+
+    def interrupted(number: int, frame: FrameType | None) -> None:
+        if ours():
+            gevent.spawn(then)
+        else:
+            signal.default_int_handler(number, frame)
+
+    # Whoever starts it in the background of a script has it ignored.
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupted)
+
+
+def _waits(environment: Environment) -> bool:
+    """Whether the run that the command line asks for has not begun, since workers are still to come."""
+    options, runner = environment.parsed_options, environment.runner
+    assert options is not None
+    begins_by_itself = options.headless or options.autostart
+    return bool(begins_by_itself and runner and not runner.shape_greenlet and conductor_of(environment).verdict is None)
+
+
+def _give_up(environment: Environment, seconds: int) -> None:
+    """Locust's own --expect-workers-max-wait ends with 1, as if a limit had been missed, and without a report."""
+    options, runner = environment.parsed_options, environment.runner
+    assert options is not None
+    assert isinstance(runner, MasterRunner)
+    came = len(runner.clients.ready)
+    if _waits(environment) and came < options.expect_workers:
+        why = f"{came} of {options.expect_workers} workers came within {seconds} s (--expect-workers-max-wait)"
+        conductor_of(environment).never_started(why)
+        _terminated(environment)
 
 
 def _last_word(conductor: Conductor, keep_seconds: float) -> None:
@@ -166,8 +273,11 @@ def _serve_metrics(environment: Environment, port: int) -> None:
 
 def _terminated(environment: Environment) -> None:
     assert environment.runner is not None
-    options = environment.parsed_options
-    ends_by_itself = conductor_of(environment).running and options is not None and options.headless
+    conductor, options = conductor_of(environment), environment.parsed_options
+    if conductor.ending:
+        conductor.hurry()
+        return
+    ends_by_itself = conductor.running and options is not None and options.headless
     environment.runner.quit()
     if not ends_by_itself:
         # Locust would go on waiting for workers, or serving its web UI.
@@ -185,8 +295,12 @@ def _quitting(environment: Environment, **_: Any) -> None:
         # Without workers, Locust ends its runner only after this.
         assert environment.runner is not None
         environment.runner.quit()
+    deadline = time.monotonic() + CONCLUDED_SECONDS
+    while conductor.ending and time.monotonic() < deadline:
+        # Another greenlet ends the run, such as that of a signal.
+        gevent.sleep(0.05)
     options = environment.parsed_options
     if options is not None and (options.headless or options.autostart):
-        conductor.never_started()
+        conductor.never_started("it was ended before")
     if conductor.verdict:
         environment.process_exit_code = conductor.verdict.exit_code

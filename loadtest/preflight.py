@@ -2,15 +2,19 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import psutil
 from gevent import sleep
 from geventhttpclient.useragent import BadStatusCode, UserAgent
 
@@ -35,46 +39,139 @@ class Unfit(Exception):
     """An answer that is not what it must be; its text says how."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Generators:
+    """The processes that send, and the cores that they have together: a process uses one at most."""
+
+    processes: int
+    cores: float
+
+
 def preflight(
     host: str,
     *,
     plan: Plan,
-    generators: int,
+    generators: Generators,
     health_path: str,
     token: str,
+    lacking: Sequence[str],
     credentials: Sequence[Credential],
     production: Sequence[str],
     allowed: bool,
+    scales: bool,
 ) -> list[str]:
     """Why the run must not start, all reasons at once; nothing if it may.
 
-    `generators` are the processes that send, `credentials` what the run is let in by, at the target and elsewhere; of a
-    production host that may not be loaded nothing is asked.
+    `lacking` are the journeys that are left out for want of a token, `credentials` what the run is let in by, at the
+    target and elsewhere; `scales` says that an autoscaler must follow. Of a production host that may not be loaded
+    nothing is asked.
     """
     ends_early = outlived(credentials, seconds=planned_seconds(plan), now=time.time())
-    problems = [*_too_fast(plan, generators), *ends_early]
-    name = urlsplit(host).hostname
-    if name is None:
-        return [f"--host = {host!r} is no address; give one such as https://portal.staging.example.com", *problems]
-    guilty = next((pattern for pattern in production if fnmatchcase(name, pattern)), None)
+    name = hostname(host)
+    problems = [*_too_fast(plan, generators), *ends_early, *_says_little(name, lacking)]
+    if scales:
+        problems += _reaches_one_pod(host)
+    guilty = guilty_of_production(name, production)
     if guilty and not allowed:
-        text = f"{name} is production (--production-host {guilty}); to load it all the same: --yes-load-production"
-        return [text, *problems]
+        return [f"{guilty}; to load it all the same: --yes-load-production", *problems]
     unready = _not_ready(host.rstrip("/") + health_path) if health_path else []
     # One that does not answer cannot say anything about a token.
     return [*unready, *problems, *(_token_refused(host.rstrip("/"), token) if token and not unready else [])]
 
 
-def _too_fast(plan: Plan, generators: int) -> list[str]:
+def hostname(host: str) -> str:
+    """As names are compared: their case, and the dot at the end, mean nothing."""
+    return (urlsplit(host).hostname or "").rstrip(".")
+
+
+def is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def guilty_of_production(name: str, patterns: Sequence[str]) -> str | None:
+    """Why a host counts as production, or may be. Where nobody says what is, only loopback surely is not."""
+    if not patterns:
+        if is_loopback(name):
+            return None
+        return f"{name} may be production, for nothing says what is (--production-host PATTERN of what is, or none)"
+    found = next((each for each in patterns if fnmatchcase(name, each.lower().rstrip("."))), None)
+    return f"{name} is production (--production-host {found})" if found else None
+
+
+def _too_fast(plan: Plan, generators: Generators) -> list[str]:
     highest = max((phase.offered_rps or 0.0 for phase in plan.phases), default=0.0)
-    possible = RPS_PER_CORE * generators
+    possible = int(RPS_PER_CORE * generators.cores)
     if highest <= possible:
         return []
     needed = -(-int(highest) // RPS_PER_CORE)
     return [
-        f"{highest:,.0f} arrivals/s are planned, and {generators} generators send {possible:,} at most "
-        f"({RPS_PER_CORE:,} a core): start {needed} (--processes, or --worker on other machines), or lower --rate"
+        f"{highest:,.0f} arrivals/s are planned, and {generators.processes} generators on {generators.cores:g} cores "
+        f"send {possible:,} at most ({RPS_PER_CORE:,} a core): start {needed} on as many cores (--processes, or "
+        "--worker on other machines), or lower --rate"
     ]
+
+
+def generators(workers: Sequence[str] | None, *, here: float) -> Generators:
+    """Of workers by their ids (None: there are none, the process itself sends). Those of this machine share its cores;
+    each of the others is taken to have its own."""
+    if workers is None:
+        return Generators(processes=1, cores=min(1, here))
+    local = sum(worker.rpartition("_")[0] == socket.gethostname() for worker in workers)
+    return Generators(processes=len(workers), cores=min(local, here) + len(workers) - local)
+
+
+def cores_here(groups: Path = Path("/sys/fs/cgroup")) -> float:
+    """What this process may use: of a machine's cores, and of their time where a container has a quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, _quota(groups) or allowed)
+
+
+def _quota(groups: Path) -> float | None:
+    """In cores. Source: Linux, admin-guide/cgroup-v2, cpu.max; scheduler/sched-bwc for version 1."""
+    try:
+        if (groups / "cpu.max").exists():
+            quota, period = (groups / "cpu.max").read_text().split()
+        else:
+            quota, period = ((groups / "cpu" / f"cpu.cfs_{each}_us").read_text() for each in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 else None
+    except (OSError, ValueError):
+        # There is no such limit, or it is "max".
+        return None
+
+
+def _says_little(name: str, lacking: Sequence[str]) -> list[str]:
+    if not lacking or is_loopback(name):
+        return []
+    return [
+        f"{TOKEN_VARIABLE} is not set, so {', '.join(lacking)} would be left out, and the rest says little of {name}: "
+        "set it, or name the user classes that are to run at the end of the command line"
+    ]
+
+
+def _reaches_one_pod(host: str) -> list[str]:
+    """A `kubectl port-forward` of this machine takes all requests to one pod: new ones would get no traffic."""
+    url = urlsplit(host)
+    if not is_loopback(hostname(host)):
+        return []
+    port = url.port or (443 if url.scheme == "https" else 80)
+    for each in psutil.net_connections("tcp"):
+        # Its own address is never empty while it listens.
+        if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid and _forwards(each.pid):
+            return [
+                f"{url.netloc} is a kubectl port-forward, which takes every request to one pod however many there are: "
+                "give the address at which people reach the portal (--host)"
+            ]
+    return []
+
+
+def _forwards(pid: int) -> bool:
+    try:
+        return "port-forward" in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
 
 
 def planned_seconds(plan: Plan) -> float | None:

@@ -85,6 +85,20 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Journeys:
+    """What visitors do in a run. `left_out`: those of the load test that none of them does, and why."""
+
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Of the visitors, by the journey."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        ran = ", ".join(f"{name} {share:.0%}" for name, share in self.shares.items())
+        without = ", ".join(f"{name} ({why})" for name, why in self.left_out.items())
+        return f"{ran}; left out: {without}" if without else ran
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell:
     """Requests to one endpoint that were due in one second of one phase. Durations are in microseconds.
 
@@ -159,6 +173,7 @@ class RecordedRun:
     ended: Ended
     cells: tuple[Cell, ...]
     workers: tuple[Worker, ...]
+    journeys: Journeys = field(default_factory=Journeys)
     arrivals: Arrivals | None = None
     autoscaling: AutoscalingRecord | None = None
     calibration: Calibrated | None = None

@@ -12,12 +12,14 @@ from locust.env import Environment
 from locust.exception import RescheduleTask
 from locust.user.task import LOCUST_STATE_STOPPING
 
-from loadtest.maker import maker_of
+from loadtest.maker import has_no_part, maker_of
 from loadtest.recording.recorder import DUE, SENT
 from loadtest.transport import Cookies, address
 
 CONTENT_ERRORS: Final = (AssertionError, LookupError, TypeError, ValueError, AttributeError)
 """What reading an answer raises when it is not as expected. Locust counts none of these as a failed request."""
+
+FOR_EVER_SECONDS: Final = 1e9
 
 
 class Abandoned(RescheduleTask):
@@ -120,6 +122,8 @@ class PortalUser(FastHttpUser):
         """What a journey does once before its first task, such as signing in."""
 
     def on_start(self) -> None:
+        if has_no_part(self.environment):
+            self.wait()  # type: ignore[no-untyped-call]
         self.prepare()
         maker = maker_of(self.environment)
         if maker and maker.open:
@@ -127,6 +131,8 @@ class PortalUser(FastHttpUser):
             self.wait()  # type: ignore[no-untyped-call]
 
     def wait_time(self) -> float:
+        if has_no_part(self.environment):
+            return FOR_EVER_SECONDS
         maker = maker_of(self.environment)
         if maker and maker.open:
             self.due = maker.take(type(self))

@@ -81,6 +81,7 @@ def document(run: RecordedRun, verdict: Verdict, comparison: Comparison | None =
             for worker in run.workers
         ),
         problems=run.problems,
+        journeys=run.journeys,
         calibration=run.calibration,
         comparison=comparison,
         versions=run.versions,

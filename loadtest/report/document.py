@@ -10,7 +10,7 @@ from loadtest.autoscaling.calibrate import Calibrated
 from loadtest.autoscaling.elasticity import Elasticity, Gates
 from loadtest.autoscaling.record import Event, Gap
 from loadtest.recording.histogram import JsonHistogram
-from loadtest.run import Ended, Model, Phase, PhaseName, Target
+from loadtest.run import Ended, Journeys, Model, Phase, PhaseName, Target
 from loadtest.shapes.search import Breakpoint
 from loadtest.verdict import Result
 
@@ -227,6 +227,7 @@ class Document:
     calibration: Calibrated | None = None
     """By which the steps were worked out, if they were."""
     comparison: Comparison | None = None
+    journeys: Journeys = field(default_factory=Journeys)
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of what made the load."""
 

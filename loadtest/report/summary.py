@@ -15,6 +15,8 @@ def summary(document: Document) -> str:
     ]
     if document.target.stand_ins:
         parts.append("Not the real thing: " + "; ".join(map(escaped, document.target.stand_ins)) + ".")
+    if document.journeys.left_out:
+        parts.append(f"Journeys: {escaped(document.journeys.sentence())}.")
     if document.calibration:
         parts.append(f"Steps from a calibration: {escaped(document.calibration.sentence())}.")
     if verdict.reasons:

@@ -210,7 +210,7 @@ def searching(
     arrivals: Literal["constant", "poisson"],
     required_rps: float | None,
     seconds: float | None,
-    cores: int,
+    cores: float,
     users: int | None,
     seed: int,
 ) -> Plan:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -112,6 +113,12 @@ def serving() -> Iterator[Callable[..., Target]]:
         target.process.communicate()
 
 
+def seen_by(target: Target) -> dict[str, int]:
+    with urllib.request.urlopen(f"{target.url}/seen", timeout=5) as answer:
+        found: dict[str, int] = json.loads(answer.read())
+    return found
+
+
 @pytest.fixture
 def locust(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     with running_in(tmp_path) as start:
@@ -127,6 +134,9 @@ def running_in(folder: Path) -> Iterator[Callable[..., Run]]:
         directory = folder / "report"
         port = str(*free_ports(1))
         command = [str(Path(sys.executable).with_name("locust")), "-f", str(file), "--host", host]
+        if file == LOCUSTFILE:
+            # What the stub answers as it should.
+            environment = {"LOCUST_USER_CLASSES": "PortalHealth"} | environment
         process = subprocess.Popen(
             [*command, *(["--headless"] if headless else []), "--report-dir", str(directory), *arguments],
             cwd=folder,

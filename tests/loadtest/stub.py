@@ -37,7 +37,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/seen":
-            self.answer(200, json.dumps({"connections": self.connections, "tokens": self.tokens}).encode())
+            self.answer(
+                200,
+                json.dumps(
+                    {"connections": self.connections, "tokens": self.tokens, "answered": self.answered}
+                ).encode(),
+            )
             return
         with Handler.lock:
             Handler.answered += 1

@@ -16,9 +16,10 @@ import yaml
 from loadtest.report.document import DOCUMENT
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, node, served, used
 from tests.loadtest.autoscaling.objects import calibration, changed
-from tests.loadtest.conftest import Run, Target, running_in, serving, written
+from tests.loadtest.conftest import Run, Target, running_in, seen_by, serving, written
 from tests.loadtest.report.test_page import full
 from tests.loadtest.test_preflight import json_web_token
+from tools.cluster.processes import free_ports
 
 Serve = Callable[..., Target]
 Locust = Callable[..., Run]
@@ -122,6 +123,9 @@ def exits_1_when_another_success_comes_back_than_was_asked_for(serve: Serve, loc
         (("--slo", "/dev/null"), "has no objectives"),
         (("--rate", "-3"), "positive"),
         (("--sloo", "x"), "--slo"),
+        (("--run-time", "0s"), "run-time = 0 s: nothing would be sent"),
+        (("Nobody",), "no user class here: Nobody; there are BrowseCatalogAsGuest, PortalHealth"),
+        (("Search",), "no user class here: Search"),
         (("--calibration", "absent.json"), "absent.json is not a report of a run"),
         (("--calibration", "measure"), "is for an autoscaler: give --autoscaling too"),
         (("--profile", "autoscale"), "needs --autoscaling"),
@@ -374,6 +378,171 @@ def ctrl_c_on_the_whole_group_still_gives_all_samples(serve: Serve, locust: Locu
     assert run.ended() == 3, run.output
     assert "interrupted after" in " ".join(run.reasons())
     assert run.report["endpoints"][0]["requests"] > 5
+
+
+def with_workers(locust: Locust, host: str, *arguments: str, workers: int) -> tuple[Run, dict[str, str]]:
+    """A master that waits for so many, and what they must be told to find it."""
+    port = str(*free_ports(1))
+    place = {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
+    master = ("--master", "--expect-workers", str(workers), "--stop-timeout", "1")
+    return locust(*SHORT[:4], *master, *arguments, host=host, **place), place
+
+
+@fault
+def exits_3_when_a_worker_joins_in_the_run_and_that_one_sends_nothing(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    """Locust gives it users, of which nobody would know."""
+    target = serve()
+    run, place = with_workers(locust, target.url, "--run-time", "10s", workers=1)
+    locust("--worker", host=target.url, **place)
+    run.wait_for(RUNNING)
+    locust("--worker", host=target.url, **place)
+    run.wait_for("2 workers connected")
+    assert run.ended() == 3, run.output
+    assert any("a worker joined at " in reason for reason in run.reasons()), run.reasons()
+    # One is the preflight's.
+    assert seen_by(target)["answered"] == 1 + sum(each["requests"] for each in run.report["endpoints"])
+
+
+@fault
+def exits_3_when_a_worker_has_not_the_masters_journeys(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    target = serve()
+    run, place = with_workers(locust, target.url, "--run-time", "60s", workers=1)
+    locust("--worker", host=target.url, **place, LOCUST_USER_CLASSES="Probe")
+    assert run.ended() == 3, run.output
+    assert "does not have PortalHealth, which the master has" in run.reasons()[0]
+    assert run.report["duration_seconds"] < 30
+
+
+@fault
+def exits_3_when_the_workers_never_come(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    """Locust's own exit code for that is 1, as if a limit had been missed."""
+    run, place = with_workers(locust, "http://127.0.0.1:9", "--expect-workers-max-wait", "4", workers=2)
+    locust("--worker", host="http://127.0.0.1:9", **place)
+    assert run.ended() == 3, run.output
+    assert "1 of 2 workers came within 4 s" in run.reasons()[0]
+
+
+@fault
+def exits_3_when_interrupted_while_workers_are_waited_for(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    run, _ = with_workers(locust, "http://127.0.0.1:9", workers=2)
+    run.wait_for("Waiting for workers")
+    run.process.send_signal(signal.SIGINT)
+    assert run.ended() == 3, run.output
+    assert "the run never started" in run.reasons()[0]
+    assert "Traceback" not in run.output
+
+
+def interrupted_twice(serve: Serve, locust: Locust, *arguments: str) -> None:
+    """While the target hangs, so that there is something to wait for."""
+    target = serve()
+    run = locust(*SHORT[:4], "--run-time", "60s", "--stop-timeout", "30", *arguments, host=target.url)
+    run.wait_for(RUNNING)
+    time.sleep(3)
+    target.freeze()
+    time.sleep(1)
+    os.killpg(run.process.pid, signal.SIGINT)
+    time.sleep(1.5)
+    os.killpg(run.process.pid, signal.SIGINT)
+    interrupted = time.monotonic()
+    assert run.ended() == 3, run.output
+    assert time.monotonic() - interrupted < 15
+    assert ["interrupted after" in reason for reason in run.reasons()] == [True]
+    assert run.report["endpoints"][0]["requests"] > 5
+    assert any("no answer before the run ended" in why for each in run.report["endpoints"] for why in each["failures"])
+
+
+@fault
+def a_second_ctrl_c_ends_the_waiting_and_not_the_report(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    interrupted_twice(serve, locust)
+
+
+@fault
+def a_second_ctrl_c_on_master_and_workers_ends_the_waiting_too(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    interrupted_twice(serve, locust, "--processes", "2")
+
+
+NO_VERDICT = """
+import loadtest.conductor
+
+
+def judge(run, targets):
+    raise ValueError("minReplicas is 0")
+
+
+loadtest.conductor.judge = judge
+"""
+
+
+@fault
+def exits_3_when_no_verdict_can_be_worked_out_with_what_was_recorded(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    run = locust(*SHORT, host=serve().url, file=written(tmp_path, NO_VERDICT))
+    assert run.ended() == 3, run.output
+    assert run.reasons() == ["no verdict could be worked out: ValueError: minReplicas is 0"]
+    assert run.report["endpoints"][0]["requests"] > 5
+    assert (run.directory / "run.json.gz").exists()
+
+
+NO_PAGE = """
+import loadtest.report.files
+
+
+def page(document):
+    raise KeyError("plots")
+
+
+loadtest.report.files.REPORTS["report.html"] = page
+"""
+
+
+@fault
+def exits_3_when_one_form_of_the_report_cannot_be_made_and_the_others_say_so(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    run = locust(*SHORT, host=serve().url, file=written(tmp_path, NO_PAGE))
+    assert run.ended() == 3, run.output
+    assert "report.html could not be written: KeyError: 'plots'" in run.reasons()[0]
+    assert (run.directory / "junit.xml").exists()
+
+
+@fault
+def a_run_that_is_killed_leaves_no_report_of_the_one_before(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    run = locust(*SHORT[:4], "--run-time", "60s", host=serve().url)
+    run.directory.mkdir()
+    (run.directory / "report.json").write_text("passed")
+    run.wait_for(RUNNING)
+    run.process.kill()
+    run.process.wait()
+    assert list(run.directory.iterdir()) == []
+
+
+@fault
+def exits_1_or_0_by_the_limits_that_were_there_as_the_run_began(serve: Serve, locust: Locust, tmp_path: Path) -> None:
+    file = tmp_path / "slo.yaml"
+    file.write_text("objectives: [{name: all, latency_ms: {p95: 50}}]")
+    run = locust(*SHORT, "--slo", str(file), host=serve("--delay-seconds", "0.2").url)
+    run.wait_for(RUNNING)
+    file.unlink()
+    assert run.ended() == 1, run.output
+    assert "all: p95" in run.report["verdict"]["sentence"]
+
+
+@fault
+def without_a_token_guests_journeys_run_and_the_report_names_the_others(
+    serve: Serve, locust: Locust, tmp_path: Path
+) -> None:
+    run = locust(*SHORT, host=serve("--body", "# TYPE", "--token-seconds", "60").url, LOCUST_USER_CLASSES="")
+    run.ended()
+    journeys = run.report["journeys"]
+    assert journeys["shares"].keys() == {"BrowseCatalogAsGuest", "PortalHealth", "Probe", "SignIn"}
+    assert journeys["left_out"] == dict.fromkeys(
+        ("BrowseCatalog", "Search", "ReadDocs", "VisitMarketplace", "Scaffold"), "PORTAL_TOKEN is not set"
+    )
+    for name in ("summary.md", "report.html"):
+        assert "Search (PORTAL" in (run.directory / name).read_text().replace("\\", ""), name
 
 
 @fault

@@ -1,10 +1,8 @@
 """Traps of load testing, each with a real Locust that would fall into it."""
 
-import json
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import ThreadingHTTPServer
@@ -18,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.loadtest.autoscaling.fake_api import FakeApi, kubeconfig, served
-from tests.loadtest.conftest import Run, Target
+from tests.loadtest.conftest import Run, Target, seen_by
 from tests.loadtest.stub import Handler
 
 Serve = Callable[..., Target]
@@ -28,12 +26,6 @@ Written = Callable[[str], Path]
 pytestmark = [pytest.mark.slow, pytest.mark.realtime]
 
 LOAD = ("--profile", "steady", "--rate", "20", "--stop-timeout", "1", "--arrivals", "constant")
-
-
-def seen_by(target: Target) -> dict[str, int]:
-    with urllib.request.urlopen(f"{target.url}/seen", timeout=5) as answer:
-        found: dict[str, int] = json.loads(answer.read())
-    return found
 
 
 def test_who_came_while_the_target_stood_still_is_counted_with_the_wait(serve: Serve, locust: Locust) -> None:
