@@ -28,6 +28,8 @@ DOUBT: Final = 0.001
 """Of each side. Small, because some sixty differences are looked at in one comparison."""
 BEYOND_AT_LEAST: Final = 5
 """Requests slower than a percentile; with fewer it is the luck of the slowest few, and is not judged."""
+MISSED_AT_LEAST: Final = 10
+"""Requests to an endpoint in the baseline; with fewer it is by chance that another run has none."""
 MATTERS_SHARE, MATTERS_MS = 0.05, 1.0
 """A difference that is surely there may still not matter: it has to be above both."""
 MATTERS_ERROR_RATIO: Final = 0.001
@@ -55,21 +57,31 @@ def compare(baseline: Document, run: Document, *, seed: int = 1) -> tuple[Differ
 
 
 def unlike(baseline: Document, run: Document) -> Iterator[str]:
-    for name, document in (("baseline", baseline), ("run", run)):
-        if document.verdict.result is Result.invalid_run:
-            yield f"the {name} is invalid: {document.verdict.sentence}"
     yield from planned_otherwise(baseline, run, run.target)
-    if not steady(baseline).keys() & steady(run).keys():
+    yield from proves_nothing("run", run)
+    before, after = steady(baseline), steady(run)
+    if not before.keys() & after.keys():
         yield "no endpoint was asked in the steady phase of both"
+    elif gone := sorted(name for name in before.keys() - after.keys() if before[name].requests >= MISSED_AT_LEAST):
+        yield f"the run never asked {', '.join(gone)} in its steady phase"
+
+
+def proves_nothing(name: str, document: Document) -> Iterator[str]:
+    if document.verdict.result is Result.invalid_run:
+        yield f"the {name} is invalid: {document.verdict.sentence}"
+    elif document.ended != "completed":
+        yield f"the {name} did not run to its end: {document.ended} after {document.duration_seconds:.0f} s"
 
 
 def planned_otherwise(baseline: Document, plan: Plan | Document, asked: Target) -> Iterator[str]:
-    """In what a run differs from the baseline's before anything of it is known."""
+    """Why a run cannot be compared with that baseline, as far as is known before it begins."""
+    yield from proves_nothing("baseline", baseline)
     if baseline.breakpoint is not None:
         yield "the baseline searched its breakpoint, so no two of its runs have the same shape"
     for what, one, other in (
         ("profile", baseline.profile, plan.profile),
         ("model", baseline.model, plan.model),
+        ("arrivals", arrivals(baseline), arrivals(plan)),
         ("phases", shape(baseline), shape(plan)),
         ("target", target(baseline.target), target(asked)),
     ):
@@ -82,6 +94,13 @@ def shape(plan: Plan | Document) -> list[tuple[object, ...]]:
         (each.name, each.label, each.start_seconds, each.end_seconds, each.offered_rps, each.users)
         for each in plan.phases
     ]
+
+
+def arrivals(plan: Plan | Document) -> str | None:
+    """How they come: those at random wait for one another even where the target is fast enough for their rate."""
+    if isinstance(plan, Plan):
+        return plan.arrivals
+    return plan.arrivals.kind if plan.arrivals else None
 
 
 def target(asked: Target) -> tuple[str, ...]:
@@ -174,7 +193,11 @@ def read(file: Path) -> Document:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m loadtest.compare", description="Two runs of the same shape.")
+    parser = argparse.ArgumentParser(
+        prog="python -m loadtest.compare",
+        description="Two runs of the same shape.",
+        epilog="Example: python -m loadtest.compare before/report.json after/report.json",
+    )
     parser.add_argument("baseline", type=Path, help="report.json of the run to compare with")
     parser.add_argument("run", type=Path, help="report.json of the run in question")
     options = parser.parse_args(words)

@@ -4,16 +4,16 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from loadtest import compare
 from loadtest.compare import NotComparable
 from loadtest.recording.histogram import Histogram
-from loadtest.report.document import DOCUMENT, Document
+from loadtest.report.document import DOCUMENT, ArrivalCounts, Document
 from loadtest.verdict import Result
-from tests.loadtest.report.test_forms import document, endpoint
+from tests.loadtest.report.test_forms import TIMES, document, endpoint
 
 
 def run(*, seed: int, slower: float = 1.0, failed: int = 0, requests: int = 3000, url: str = "http://h:1") -> Document:
@@ -28,6 +28,11 @@ def run(*, seed: int, slower: float = 1.0, failed: int = 0, requests: int = 3000
     empty = document()
     validated = DOCUMENT.validate_python({**DOCUMENT.dump_python(empty), "endpoints": [measured]})
     return replace(validated, target=replace(empty.target, url=url))
+
+
+def with_arrivals(told: Document, kind: Literal["constant", "poisson"]) -> Document:
+    counts = ArrivalCounts(kind=kind, planned=1, started=1, dropped=0, start_delay_ms=TIMES)
+    return replace(told, arrivals=counts)
 
 
 def regressions(baseline: Document, other: Document) -> set[str]:
@@ -78,9 +83,33 @@ def test_runs_of_another_shape_or_target_are_refused() -> None:
         (run(seed=2, url="http://other:1"), "target"),
         (invalid, "the run is invalid"),
         (replace(one, endpoints=()), "no endpoint"),
+        (replace(one, ended="aborted", duration_seconds=7), "the run did not run to its end: aborted after 7 s"),
+        (with_arrivals(one, "poisson"), "arrivals None and poisson"),
     ):
         with pytest.raises(NotComparable, match=why):
             compare.compare(one, other)
+
+
+def test_a_baseline_that_proves_nothing_is_refused_before_anything_is_sent() -> None:
+    one = run(seed=1)
+    invalid = replace(one, verdict=replace(one.verdict, result=Result.invalid_run))
+    for baseline, why in (
+        (invalid, "the baseline is invalid"),
+        (replace(one, ended="aborted"), "baseline did not run"),
+    ):
+        (reason,) = compare.planned_otherwise(baseline, one, one.target)
+        assert why in reason
+
+
+def test_a_run_that_leaves_out_what_the_baseline_asked_is_refused() -> None:
+    one = run(seed=1)
+    (only,) = one.endpoints
+    also = replace(
+        one, endpoints=(only, replace(only, endpoint="GET /b"), replace(only, endpoint="GET /rare", requests=9))
+    )
+    with pytest.raises(NotComparable, match=r"the run never asked GET /b in its steady phase$"):
+        compare.compare(also, one)
+    assert compare.compare(one, also)
 
 
 def test_the_free_port_of_an_embedded_target_makes_no_other_target() -> None:
