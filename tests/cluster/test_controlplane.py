@@ -195,7 +195,7 @@ def test_it_ends_at_once_also_while_it_starts(number: signal.Signals, tmp_path: 
         time.sleep(0.02)
     process.send_signal(number)
     try:
-        assert process.wait(timeout=2) == 0
+        assert process.wait(timeout=20) == 0
     finally:
         process.kill()
     assert process.stdout is not None
