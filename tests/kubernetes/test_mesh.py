@@ -259,20 +259,53 @@ def test_a_failing_pod_is_left_out_but_never_all_of_them(stack: StackOf, name: s
 
 
 @pytest.mark.parametrize("name", MESHED)
-def test_the_gateway_opens_for_the_portals_name_alone(stack: StackOf, environments: Environments, name: str) -> None:
-    domain = environments.tiers[name.partition("-")[0]].portal.domain
+def test_the_gateway_takes_a_handshake_that_names_nobody(stack: StackOf, name: str) -> None:
+    """Load balancers send no server name to their targets. Istio takes the part of `hosts` behind the slash as what
+    clients must name (`GetSNIHostsForServer`), unless it is every name."""
     (gateway,) = placed(stack(name), "Gateway")
     (server,) = gateway.spec["servers"]
-    assert server["hosts"] == [f"developer-portal/{domain}"]
     assert server["tls"]["mode"] == "SIMPLE"
+    assert [host.partition("/")[2] for host in server["hosts"]] == ["*"]
     (certificate,) = [c for c in placed(stack(name), "Certificate") if c.namespace == gateway.namespace]
     assert certificate.spec["secretName"] == server["tls"]["credentialName"]
+
+
+@pytest.mark.parametrize("name", MESHED)
+def test_the_gateway_answers_for_the_portals_name_alone(stack: StackOf, environments: Environments, name: str) -> None:
+    """By policy, and by having no route for another. The rest of the namespace is under the default deny."""
+    synthesized = stack(name)
+    domain = environments.tiers[name.partition("-")[0]].portal.domain
+    (gateway,) = placed(synthesized, "Gateway")
+    applying = list(policies_for(synthesized, gateway.namespace, gateway.spec["selector"]))
+    assert {} in applying
+    (certificate,) = [c for c in placed(synthesized, "Certificate") if c.namespace == gateway.namespace]
     assert certificate.spec["dnsNames"] == [domain]
-    (policy,) = [
-        each for each in placed(stack(name), "AuthorizationPolicy") if each.namespace == gateway.namespace and each.spec
-    ]
-    (rule,) = policy.spec["rules"]
-    assert rule["to"] == [{"operation": {"hosts": [domain, f"{domain}:*"], "ports": ["8443"]}}]
+    (portal,) = [each for each in placed(synthesized, "VirtualService") if "gateways" in each.spec]
+    assert portal.spec["gateways"] == [f"{gateway.namespace}/{gateway.name}"]
+    assert portal.spec["hosts"] == [domain]
+    # Only what lies in a namespace of the server's list is bound to it.
+    assert {host.partition("/")[0] for host in gateway.spec["servers"][0]["hosts"]} == {portal.namespace}
+    for host, port, answered in (
+        (domain, 8443, True),
+        (f"{domain}:443", 8443, True),
+        (domain, 15000, False),
+        ("other.example.com", 8443, False),
+        (f"{domain}.example.org", 8443, False),
+        ("10.0.0.1", 8443, False),
+        ("", 8443, False),
+    ):
+        assert any(admits(spec, host, port) for spec in applying) is answered, (host, port)
+
+
+def admits(spec: dict[str, Any], host: str, port: int) -> bool:
+    """Whether a policy lets a request for `host` in. Source: Istio, "Authorization Policy": `to` without `hosts` takes
+    every host."""
+    return any(
+        any(fnmatchcase(host, pattern) for pattern in to["operation"].get("hosts", ["*"]))
+        and str(port) in to["operation"].get("ports", [str(port)])
+        for rule in spec.get("rules", ())
+        for to in rule.get("to") or [{"operation": {}}]
+    )
 
 
 @pytest.mark.parametrize("name", OWN_CONTROL_PLANE)

@@ -1,6 +1,7 @@
 """Metrics that stay, and probes: in production on a cloud, and consistent from Prometheus to Grafana."""
 
 import json
+from ipaddress import ip_address
 
 import pytest
 
@@ -83,7 +84,8 @@ def test_the_probe_is_one_that_prometheus_makes_and_an_alert_reads(stack: StackO
 def test_a_probe_asks_what_the_kubelet_asks_but_comes_in_as_people_do(
     stack: StackOf, environments: Environments, name: str
 ) -> None:
-    """By the gateway, on its port, under the portal's name, for the path by which pods are found ready."""
+    """By the gateway, on its port, under the portal's name, for the path by which pods are found ready. Load balancers
+    name nobody in the handshake; a client that has an address for a name leaves it out as well."""
     synthesized = stack(name)
     values = synthesized.values("prometheus-blackbox-exporter")
     (probe,) = values["extraManifests"]
@@ -96,7 +98,8 @@ def test_a_probe_asks_what_the_kubelet_asks_but_comes_in_as_people_do(
     assert asked == f"https://{gateway['name']}.{gateway['namespace']}:{port}{path}"
     domain = environments.tiers["prod"].portal.domain
     http = values["config"]["modules"]["http_2xx"]["http"]
-    assert (http["headers"]["Host"], http["tls_config"]["server_name"]) == (domain, domain)
+    assert http["headers"]["Host"] == domain
+    ip_address(http["tls_config"]["server_name"])
 
 
 def test_without_a_gateway_it_asks_the_service() -> None:

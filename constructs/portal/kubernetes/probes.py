@@ -24,6 +24,9 @@ PORT: Final = 9115
 
 HEALTH = "/api/health/ready"
 
+NO_NAME: Final = "127.0.0.1"
+"""As the name of a TLS server: the exporter would else send that of its target."""
+
 
 def probed(monitoring: Monitoring) -> bool:
     """Whether the level comes with probes."""
@@ -81,9 +84,9 @@ def values(*, cluster: Cluster, domain: str, mesh: bool) -> dict[str, Any]:
 
 
 def _by_gateway(domain: str) -> dict[str, Any]:
-    """The gateway answers for the portal's name only. Its certificate is the cluster's own, which the load balancer in
-    front does not verify either: what is asked here is whether the portal answers."""
-    return {"headers": {"Host": domain}, "tls_config": {"server_name": domain, "insecure_skip_verify": True}}
+    """As the load balancer in front asks: for the portal's name, but without any in the handshake, which an address
+    brings about (RFC 6066 allows none there), and without verifying a certificate that is the cluster's own."""
+    return {"headers": {"Host": domain}, "tls_config": {"server_name": NO_NAME, "insecure_skip_verify": True}}
 
 
 def probe(*, mesh: bool) -> dict[str, Any]:
