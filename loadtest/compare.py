@@ -59,6 +59,8 @@ def compare(baseline: Document, run: Document, *, seed: int = 1) -> tuple[Differ
 def unlike(baseline: Document, run: Document) -> Iterator[str]:
     yield from planned_otherwise(baseline, run, run.target)
     yield from proves_nothing("run", run)
+    if shares(baseline) != shares(run):
+        yield f"the visitors took other journeys: {shares(baseline)} and {shares(run)}"
     before, after = steady(baseline), steady(run)
     if not before.keys() & after.keys():
         yield "no endpoint was asked in the steady phase of both"
@@ -101,6 +103,10 @@ def arrivals(plan: Plan | Document) -> str | None:
     if isinstance(plan, Plan):
         return plan.arrivals
     return plan.arrivals.kind if plan.arrivals else None
+
+
+def shares(document: Document) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in sorted(document.journeys.shares.items())) or "none"
 
 
 def target(asked: Target) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from loadtest import compare
 from loadtest.compare import NotComparable
 from loadtest.recording.histogram import Histogram
 from loadtest.report.document import DOCUMENT, ArrivalCounts, Document
+from loadtest.run import Journeys
 from loadtest.verdict import Result
 from tests.loadtest.report.test_forms import TIMES, document, endpoint
 
@@ -85,6 +86,7 @@ def test_runs_of_another_shape_or_target_are_refused() -> None:
         (replace(one, endpoints=()), "no endpoint"),
         (replace(one, ended="aborted", duration_seconds=7), "the run did not run to its end: aborted after 7 s"),
         (with_arrivals(one, "poisson"), "arrivals None and poisson"),
+        (replace(one, journeys=Journeys(shares={"Search": 0.25, "Probe": 0.75})), "none and Probe 75.0%, Search 25.0%"),
     ):
         with pytest.raises(NotComparable, match=why):
             compare.compare(one, other)
