@@ -142,10 +142,10 @@ class Dispatcher:
             self._dropped(self._waiting.popleft(), self._patience)
 
     def close(self) -> None:
-        """From here on nobody is served; `drop_rest` says what becomes of those that are due by now."""
+        """From here on nobody is served. Who is due by now waits with the others, unless a user was free."""
         self._greenlet.kill()
         due, now = self._next, self._now()
-        while due is not None and due <= now:
+        while due is not None and due <= now and not self._idle:
             self._waiting.append(due)
             due = next(self._due, None)
         self._next = None

@@ -126,6 +126,17 @@ class TestDispatcher:
         assert dropped == [(1.0, 4.0), (2.0, 3.0), (3.0, 2.0)]
         assert dispatcher.waiting == 0
 
+    def test_who_comes_as_the_run_ends_was_not_dropped_where_a_user_was_free(self) -> None:
+        at, dropped = 0.0, list[tuple[float, float]]()
+        dispatcher = Dispatcher(iter([1.0]), now=lambda: at, dropped=lambda *each: dropped.append(each))
+        waiting = spawn(dispatcher.take)
+        sleep(0)
+        at = 1.001
+        dispatcher.close()
+        dispatcher.drop_rest()
+        assert dropped == []
+        waiting.kill()
+
     def test_a_user_that_is_stopped_while_it_waits_gets_no_arrival(self) -> None:
         dispatcher = Dispatcher(iter([0.1]), now=clock())
         served: list[float] = []
