@@ -40,13 +40,13 @@ def document(*addresses: str, moved: list[dict[str, str]] | None = None) -> dict
 
 
 def test_a_lost_store_is_named_with_both_ways_out() -> None:
-    change = compare(["aws_kms_key.old", "aws_subnet.gone"], document("aws_kms_key.new"))
+    change = compare(["aws_kms_key.old", "aws_route.gone"], document("aws_kms_key.new"))
     assert change.lost == ("aws_kms_key.old",)
     lines = list(complaints("prod-aws", change))
     assert "record the move in constructs/portal/moves.yaml" in lines[0]
     assert "make addresses FORGET=prod-aws:aws_kms_key.old" in lines[0]
     assert lines[1:] == [
-        "prod-aws: aws_subnet.gone is gone; if that is meant, run: make addresses",
+        "prod-aws: aws_route.gone is gone; if that is meant, run: make addresses",
         "prod-aws: aws_kms_key.new is new; run: make addresses",
     ]
 
@@ -60,10 +60,10 @@ def test_a_moved_store_is_not_lost() -> None:
 def ledger(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A ledger of one stack, `here`, whose synthesis has lost a key."""
     monkeypatch.setattr(command, "stack_names", lambda: ["here"])
-    monkeypatch.setattr(command, "read_stack", lambda _: document("aws_subnet.a"))
+    monkeypatch.setattr(command, "read_stack", lambda _: document("aws_route.a"))
     monkeypatch.setattr(command, "recorded", lambda name: recorded(name, tmp_path))
     monkeypatch.setattr(command, "ledger_file", lambda name: tmp_path / f"{name}.txt")
-    (tmp_path / "here.txt").write_text("aws_kms_key.precious\naws_subnet.a\n")
+    (tmp_path / "here.txt").write_text("aws_kms_key.precious\naws_route.a\n")
     return tmp_path / "here.txt"
 
 
@@ -75,7 +75,7 @@ def test_the_command_does_not_forget_data(ledger: Any, capsys: pytest.CaptureFix
 
 def test_the_command_forgets_what_it_is_told_to(ledger: Any) -> None:
     assert cli.main(["addresses", "--forget", "here:aws_kms_key.precious"]) == 0
-    assert ledger.read_text() == "aws_subnet.a\n"
+    assert ledger.read_text() == "aws_route.a\n"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_the_command_forgets_what_it_is_told_to(ledger: Any) -> None:
         "aws_kms_key.precious",
         "there:aws_kms_key.precious",
         "here:aws_kms_key.precius",
-        "here:aws_subnet.a",
+        "here:aws_route.a",
         "",
     ],
     ids=["no stack", "another stack", "misspelt", "still there", "empty"],
@@ -115,5 +115,5 @@ def test_the_command_goes_on_with_the_other_stacks_and_forgets_only_what_it_is_t
     monkeypatch.setattr(command, "stack_names", lambda: ["here", "there"])
     (tmp_path / "there.txt").write_text("aws_kms_key.precious\n")
     assert cli.main(["addresses", "--forget", "there:aws_kms_key.precious"]) == 1
-    assert (tmp_path / "there.txt").read_text() == "aws_subnet.a\n"
+    assert (tmp_path / "there.txt").read_text() == "aws_route.a\n"
     assert "aws_kms_key.precious" in ledger.read_text()

@@ -20,11 +20,14 @@ STATEFUL_TYPES = frozenset(
         "aws_ecr_repository",
         "aws_efs_file_system",
         "aws_eks_cluster",
+        "aws_eks_node_group",
         "aws_elasticache_replication_group",
         "aws_kms_key",
         "aws_route53_zone",
         "aws_s3_bucket",
         "aws_secretsmanager_secret",
+        "aws_subnet",
+        "aws_vpc",
         "azurerm_disk_encryption_set",
         "azurerm_key_vault",
         "azurerm_key_vault_key",
@@ -42,7 +45,7 @@ STATEFUL_TYPES = frozenset(
         "kubernetes_namespace_v1",
     }
 )
-"""Types whose destruction loses data, keys, logs or a whole cluster."""
+"""Types whose destruction loses data, keys, logs, a whole cluster or the network that all of it lives in."""
 
 
 @dataclass(frozen=True, kw_only=True)

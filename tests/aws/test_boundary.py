@@ -18,7 +18,7 @@ AWS_POLICIES = {
     # Beside them iam:CreateServiceLinkedRole.
     "AmazonEKSClusterPolicy": {"autoscaling", "ec2", "elasticloadbalancing", "kms"},
     "AmazonEKSFargatePodExecutionRolePolicy": {"ecr"},
-    "AmazonEKSWorkerNodeMinimalPolicy": {"eks-auth"},
+    "AmazonEKSWorkerNodePolicy": {"ec2", "eks", "eks-auth"},
     "AmazonEKS_CNI_Policy": {"ec2"},
     "AmazonRDSEnhancedMonitoringRole": {"logs"},
     "AmazonSSMManagedInstanceCore": {"ec2messages", "ssm", "ssmmessages"},

@@ -90,6 +90,22 @@ def test_production_has_a_reader_so_the_password_is_ours_and_nobody_sees_it(stac
     assert reader.get("password_wo") is None
 
 
+def test_a_reader_is_made_after_its_source_and_the_copy_after_both(stack: StackOf) -> None:
+    """RDS makes neither of an instance that is being changed, and making one of them changes it."""
+    prod = stack("prod-aws")
+    reader = prod.one("aws_db_instance", f"{NAME}_reader-1")
+    copy = prod.one("aws_db_instance_automated_backups_replication")
+    assert f"aws_db_instance.{NAME}" in prod.comes_after(reader)
+    assert reader.address in prod.comes_after(copy)
+
+
+def test_a_reader_has_its_sources_key_and_goes_when_the_data_say_so(stack: StackOf) -> None:
+    reader = stack("prod-aws").one("aws_db_instance", f"{NAME}_reader-1")
+    assert reader.get("kms_key_id") is None, "RDS refuses one in the same region"
+    assert not reader.get("deletion_protection")
+    assert not (reader.get("lifecycle") or {}).get("prevent_destroy")
+
+
 def test_the_rotation_reaches_one_database_and_one_secret(stack: StackOf) -> None:
     prod = stack("prod-aws")
     rights = prod.one("aws_iam_role_policy", "stores_backstage-db-rotation_role_rights")

@@ -7,7 +7,7 @@ from tests.conftest import StackOf
 from tests.synthesized import Resource, SynthesizedStack
 
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
-OF_THE_ISSUE = {
+ASKED_FOR = {
     "ecr.api", "ecr.dkr", "sts", "logs", "secretsmanager", "eks-auth", "kms", "elasticloadbalancing", "ssm",
 }  # fmt: skip
 
@@ -34,7 +34,7 @@ def test_services_have_addresses_in_every_zone_where_there_are_several_nat_gatew
     for name in ("staging-aws", "prod-aws"):
         synthesized = stack(name)
         found = interfaces(synthesized)
-        assert set(found) >= OF_THE_ISSUE
+        assert set(found) >= ASKED_FOR
         for endpoint in found.values():
             assert endpoint["private_dns_enabled"] is True, "clients know no other name"
             subnets = {address for address in synthesized.references(endpoint) if address.startswith("aws_subnet.")}
@@ -77,3 +77,15 @@ def test_layers_of_images_and_packages_get_through_to_whoever_has_a_link(stack: 
         "arn:aws:s3:::al2023-repos-eu-west-1-de612dc2/*",
     } <= set(public["Resource"])
     assert not any(resource in ("*", "arn:aws:s3:::*") for resource in public["Resource"])
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_every_release_is_gone_before_an_endpoint_is(stack: StackOf, name: str) -> None:
+    """Its name leads nowhere from then on, and controllers still have to give back what they made."""
+    synthesized = stack(name)
+    ways = {endpoint.address for endpoint in synthesized.each("aws_vpc_endpoint")}
+    for group in synthesized.all("aws_security_group"):
+        if group.address.startswith("aws_security_group.endpoints_"):
+            ways |= {rule.address for rule in synthesized.referring_to(group, "aws_vpc_security_group_ingress_rule")}
+    for release in synthesized.releases.values():
+        assert ways <= synthesized.comes_after(release), release.address

@@ -46,7 +46,7 @@ def test_managed_policies_are_the_least_that_each_role_needs(stack: StackOf) -> 
         "cluster_files": {"AmazonEFSCSIDriverPolicy"},
         "cluster_control-plane": {"AmazonEKSClusterPolicy"},
         "cluster_network-plugin": {"AmazonEKS_CNI_Policy"},
-        "cluster_node": {"AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"},
+        "cluster_node": {"AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"},
         "cluster_volumes": {"AmazonEBSCSIDriverPolicy"},
         "load-generators_role": {"AmazonEKSFargatePodExecutionRolePolicy"},
         "ops-host_role": {"AmazonSSMManagedInstanceCore"},

@@ -63,6 +63,7 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
     assert users["aws_kms_key.keys_copies"] == {
         "aws_db_instance_automated_backups_replication",
         "aws_iam_role_policy",
+        "aws_s3_bucket",
         "aws_s3_bucket_replication_configuration",
         "aws_s3_bucket_server_side_encryption_configuration",
         "aws_secretsmanager_secret",
@@ -76,6 +77,7 @@ def test_each_purpose_has_its_own_key(stack: StackOf) -> None:
         "aws_iam_role_policy",
         "aws_instance",
         "aws_launch_template",
+        "aws_s3_bucket",
         "aws_s3_bucket_server_side_encryption_configuration",
         "kubernetes_storage_class_v1",
     }

@@ -1,5 +1,7 @@
 """Log groups: there before their writers, kept as long as the tier says, and nobody makes one beside them."""
 
+import re
+
 import pytest
 
 from portal.aws.logs import may_deliver, may_write
@@ -75,3 +77,21 @@ def test_services_may_deliver_before_they_are_asked_to(stack: StackOf, environme
         (log,) = synthesized.references(policy)
         assert synthesized.resources[log]["region"] == policy["region"]
         assert [w for w in writers if {policy.address, log} <= synthesized.comes_after(w)], policy.address
+
+
+@each_tier
+def test_a_service_that_may_make_groups_is_gone_for_minutes_before_its_group(stack: StackOf, name: str) -> None:
+    """For a line that comes late it would make the group again, and the next deploy would find it there."""
+    synthesized = stack(name)
+    late = [
+        group
+        for group in synthesized.each("aws_cloudwatch_log_group")
+        if re.fullmatch(r"/aws/(eks/.*/cluster|rds/.*)", group["name"])
+    ]
+    assert late
+    for group in late:
+        users = synthesized.referring_to(group)
+        assert [user.type for user in users] == ["time_sleep"], group.address
+        assert int(users[0]["destroy_duration"].removesuffix("s")) >= 300
+        (writer,) = synthesized.referring_to(users[0])
+        assert writer.type in ("aws_eks_cluster", "aws_db_instance")

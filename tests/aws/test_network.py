@@ -98,3 +98,14 @@ def test_flow_logs_are_encrypted_and_their_writer_may_write_only_there(
     rights = synthesized.one("aws_iam_role_policy", "network_flow-logs_writer_rights")
     assert group.address in synthesized.references(rights)
     assert "logs:*" not in rights["policy"]
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_the_network_under_everything_is_protected_as_the_data_say(
+    stack: StackOf, name: str, environments: Environments
+) -> None:
+    """Another range or zone would replace subnets, and with them the nodes."""
+    synthesized = stack(name)
+    protected = environments.tiers[name.removesuffix("-aws")].protected
+    for resource in (*synthesized.each("aws_subnet"), synthesized.one("aws_vpc")):
+        assert resource["lifecycle"]["prevent_destroy"] is protected, resource.address

@@ -3,6 +3,7 @@
 import pytest
 
 from portal.spec.loader import Environments
+from portal.spec.versions import Versions
 from tests.conftest import StackOf
 
 TIERS = ("dev-aws", "staging-aws", "prod-aws")
@@ -24,10 +25,10 @@ def test_groups_have_the_guides_labels_and_the_tiers_sizes(
         wanted = environment.nodes[group]
         scaling = body["scaling_config"]
         assert (scaling["min_size"], scaling["max_size"]) == (wanted.min, wanted.max)
-        assert body["instance_types"] == [environment.clouds.aws.nodes[group].instance_type]
         assert body["ami_type"].startswith("AL2023_ARM_64" if wanted.architecture == "arm64" else "AL2023_x86_64")
         (template,) = [t for t in synthesized.all("aws_launch_template") if t.address in synthesized.references(body)]
         assert template["block_device_mappings"][0]["ebs"]["volume_size"] == wanted.disk_gib
+        assert template["instance_type"] == environment.clouds.aws.nodes[group].instance_type
 
 
 def test_production_sizes_are_the_guides(stack: StackOf) -> None:
@@ -91,3 +92,15 @@ def test_nodes_and_their_pods_stay_in_the_clusters_group_beside_their_own(stack:
         assert template["vpc_security_group_ids"] == groups
     pods = synthesized.resources["aws_eks_addon.cluster_vpc-cni"]["configuration_values"]
     assert all(pods.count(group[2:-1]) == 3 for group in groups), "a zone's pods each"
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_another_machine_or_version_rolls_the_nodes_and_replaces_no_group(
+    stack: StackOf, name: str, environments: Environments, versions: Versions
+) -> None:
+    """A group that goes takes the only nodes that its pods accept with it."""
+    for group in stack(name).each("aws_eks_node_group"):
+        assert "instance_types" not in group.body, "as the group's own it forces a new group"
+        assert group["version"] == versions.kubernetes.version, "or nodes stay what they were on their first day"
+        kept = environments.tiers[name.removesuffix("-aws")].protected
+        assert group["lifecycle"]["prevent_destroy"] is kept

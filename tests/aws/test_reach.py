@@ -53,3 +53,16 @@ def test_a_store_calls_nobody(stack: StackOf, name: str) -> None:
         resource = synthesized.resources[group]
         assert resource.get("egress") is None, group
         assert synthesized.referring_to(resource, "aws_vpc_security_group_egress_rule") == [], group
+
+
+@each_tier
+def test_clients_come_after_the_open_port_and_go_before_it_closes(stack: StackOf, name: str) -> None:
+    """A pod that cannot reach a mounted file system any more never lets go of it, nor does its namespace."""
+    synthesized = stack(name)
+    clients = synthesized.comes_after(synthesized.releases["portal"])
+    rules = {
+        rule.address
+        for group in stores_by_group(synthesized)
+        for rule in synthesized.referring_to(synthesized.resources[group], "aws_vpc_security_group_ingress_rule")
+    }
+    assert rules <= clients

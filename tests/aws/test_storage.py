@@ -2,7 +2,8 @@
 
 import pytest
 
-from portal.aws.storage import deny_without_tls, may_encrypt, may_write
+from portal.aws.policies import may_encrypt
+from portal.aws.storage import deny_without_tls, may_write
 from tests.conftest import StackOf
 
 KEEPING = ("staging-aws", "prod-aws")

@@ -6,7 +6,6 @@ from portal.errors import PortalError
 from portal.preflight.machines import Machine, known_machines, machine, node_groups
 from portal.preflight.stack import AwsStack
 from portal.spec.loader import Environments
-from tests.preflight.conftest import changed
 
 
 @pytest.mark.parametrize(
@@ -66,11 +65,3 @@ def test_a_group_that_is_replaced_grows_by_what_eks_adds(prod: AwsStack) -> None
 def test_with_a_zone_out_the_others_hold_all(prod: AwsStack) -> None:
     most = {group.name: group.most_in_a_zone for group in node_groups(prod)}
     assert most == {"application": 10, "memory-optimized": 6, "system": 4}
-
-
-def test_of_several_machine_types_the_largest_counts(prod: AwsStack) -> None:
-    def larger(resources: dict[str, dict[str, dict[str, list[str]]]]) -> None:
-        resources["aws_eks_node_group"]["cluster_nodes_system"]["instance_types"] = ["m7i.large", "m7i.4xlarge"]
-
-    (system,) = [group for group in node_groups(changed(prod, larger)) if group.name == "system"]
-    assert system.machine.vcpus == 16

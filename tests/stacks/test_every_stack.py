@@ -29,7 +29,6 @@ LEAVES = {
     "aws_route53_record": "gives the load balancer its name",
     "aws_wafv2_web_acl_association": "sets a firewall before the load balancer",
     "aws_wafv2_web_acl_logging_configuration": "writes a firewall's doings down",
-    "aws_vpc_endpoint": "brings a service into the VPC",
     "aws_vpc_security_group_egress_rule": "a line of a security group",
     "aws_vpc_security_group_ingress_rule": "a line of a security group",
     "aws_s3_bucket_logging": "a setting of a bucket",

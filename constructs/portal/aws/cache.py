@@ -7,6 +7,7 @@ from cdktf_cdktf_provider_aws.elasticache_parameter_group import (
 from cdktf_cdktf_provider_aws.elasticache_replication_group import (
     ElasticacheReplicationGroup,
     ElasticacheReplicationGroupLogDeliveryConfiguration,
+    ElasticacheReplicationGroupTimeouts,
 )
 from cdktf_cdktf_provider_aws.elasticache_subnet_group import ElasticacheSubnetGroup
 from cdktf_cdktf_provider_aws.elasticache_user import ElasticacheUser, ElasticacheUserAuthenticationMode
@@ -140,6 +141,8 @@ class Cache(Construct):
                 )
                 for kind in ("slow-log", "engine-log")
             ],
+            # Another shard takes its share of what is cached from the others.
+            timeouts=ElasticacheReplicationGroupTimeouts(update="3h"),
             lifecycle={"prevent_destroy": protected},
         )
         self.alarms = of_cache(store, name, shards=size.shards, replicas=size.replicas)
@@ -149,4 +152,5 @@ class Cache(Construct):
             user=name,
             secret=self.password.name,
             cidrs=network.data_cidrs,
+            ready=(reach.open,),
         )

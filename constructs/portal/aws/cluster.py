@@ -22,9 +22,10 @@ from cdktf_cdktf_provider_aws.eks_cluster import (
 from cdktf_cdktf_provider_aws.security_group import SecurityGroup
 from constructs import Construct
 
+from portal.aws.endpoints import Endpoints
 from portal.aws.identity import POD_IDENTITY, ServiceRole
 from portal.aws.keys import Keys
-from portal.aws.logs import LogGroup
+from portal.aws.logs import LATE_SECONDS, LogGroup
 from portal.aws.network import Network
 from portal.aws.nodes import NodeGroups
 from portal.kubernetes import contract, traffic
@@ -58,6 +59,7 @@ class Cluster(Construct):
         *,
         naming: Naming,
         network: Network,
+        endpoints: Endpoints,
         keys: Keys,
         cloud: Aws,
         groups: Mapping[NodeGroupName, NodeGroup],
@@ -82,6 +84,7 @@ class Cluster(Construct):
             name=f"/aws/eks/{name}/cluster",
             key=keys.logs,
             retention_days=cloud.cluster.log_retention_days,
+            late_seconds=LATE_SECONDS,
         )
         cluster = EksCluster(
             self,
@@ -109,7 +112,7 @@ class Cluster(Construct):
             enabled_cluster_log_types=list(LOG_TYPES),
             upgrade_policy=EksClusterUpgradePolicy(support_type="STANDARD"),
             lifecycle={"prevent_destroy": protected},
-            depends_on=[*role.granted, log_group.resource],
+            depends_on=[*role.granted, *log_group.before_writers],
         )
         deployer = self._admits(cluster, "deployer", "administers", cloud.account, cloud.cluster.deployer_role)
         # A plan refreshes releases, which keep their state in Secrets.
@@ -138,7 +141,8 @@ class Cluster(Construct):
                 "node",
                 name=naming.name(Kind.AWS_NAME, "node"),
                 service="ec2.amazonaws.com",
-                managed=["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly"],
+                # Not the minimal one: a node asks EC2 for its own name before it joins.
+                managed=["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"],
             ),
             subnet_ids=network.node_subnet_ids,
             security_group_ids=groups_of_nodes,
@@ -146,6 +150,8 @@ class Cluster(Construct):
             groups=groups,
             machines=cloud.nodes,
             tags=tags,
+            version=versions.kubernetes.version,
+            protected=protected,
             after=[*before_nodes, *network.egress],
         )
         self.security_group_id: str = cluster.vpc_config.cluster_security_group_id
@@ -160,7 +166,7 @@ class Cluster(Construct):
                     args=("eks", "get-token", "--cluster-name", name, "--region", cloud.region),
                 ),
             ),
-            ready=(deployer, *before_nodes, *nodes.groups, *after_nodes, *network.egress),
+            ready=(deployer, *before_nodes, *nodes.groups, *after_nodes, *network.egress, *endpoints.ready),
             node_pools=True,
             vertical_autoscaler=False,
             node_agents=True,

@@ -12,7 +12,7 @@ from constructs import Construct
 from portal.authorities import authority_file
 from portal.aws.identity import ServiceRole
 from portal.aws.keys import Keys
-from portal.aws.logs import LogGroup
+from portal.aws.logs import LATE_SECONDS, LogGroup
 from portal.aws.monitoring import of_database, of_reader
 from portal.aws.network import Network
 from portal.aws.random import random_suffix, unseen_password
@@ -96,14 +96,16 @@ class Database(Construct):
         readers = {f"reader-{number}": f"{name}-reader-{number}" for number in range(1, size.readers + 1)}
         logs = {
             instance: [
-                LogGroup(
+                ready
+                for log in LOGS
+                for ready in LogGroup(
                     self,
                     f"{prefix}{log}-log",
                     name=f"/aws/rds/instance/{instance}/{log}",
                     key=keys.logs,
                     retention_days=cloud.cluster.log_retention_days,
-                ).resource
-                for log in LOGS
+                    late_seconds=LATE_SECONDS,
+                ).before_writers
             ]
             for prefix, instance in {"": name, **{f"{id}-": reader for id, reader in readers.items()}}.items()
         }
@@ -119,7 +121,6 @@ class Database(Construct):
             "storage_type": "gp3",
             "storage_encrypted": True,
             "max_allocated_storage": size.storage_gib * 4,
-            "kms_key_id": keys.data.arn,
             "parameter_group_name": parameters.name,
             "vpc_security_group_ids": [reach.id],
             "publicly_accessible": False,
@@ -127,7 +128,6 @@ class Database(Construct):
             "ca_cert_identifier": "rds-ca-rsa2048-g1",
             "auto_minor_version_upgrade": True,
             "copy_tags_to_snapshot": True,
-            "deletion_protection": protected,
             "enabled_cloudwatch_logs_exports": list(LOGS),
             "monitoring_interval": 60,
             "monitoring_role_arn": watcher.arn,
@@ -135,7 +135,6 @@ class Database(Construct):
             "performance_insights_enabled": True,
             "performance_insights_kms_key_id": keys.data.arn,
             "performance_insights_retention_period": INSIGHTS_DAYS[size.insights],
-            "lifecycle": {"prevent_destroy": protected},
         }
         copied = keys.copies if cloud.data.second_region else None
         managed = size.readers == 0 and not copied
@@ -166,6 +165,9 @@ class Database(Construct):
             db_name=database,
             username=ADMINISTRATOR,
             allocated_storage=size.storage_gib,
+            kms_key_id=keys.data.arn,
+            deletion_protection=protected,
+            lifecycle={"prevent_destroy": protected},
             multi_az=size.highly_available,
             db_subnet_group_name=subnets.name,
             backup_retention_period=retention_days,
@@ -192,10 +194,12 @@ class Database(Construct):
                 self,
                 id_of_reader,
                 identifier=instance,
+                # In the same region it has its source's key, and RDS refuses to be told.
                 replicate_source_db=primary.identifier,
-                # What is lost with a reader is on the primary.
+                # What is lost with a reader is on the primary, so nothing protects it.
                 skip_final_snapshot=True,
-                depends_on=logs[instance],
+                # One after another: RDS makes none of an instance that is being changed.
+                depends_on=[*logs[instance], *self.whole],
                 **shared,
             )
             self.whole.append(reader)
@@ -209,6 +213,7 @@ class Database(Construct):
                     source_db_instance_arn=primary.arn,
                     kms_key_id=copied.arn,
                     retention_period=retention_days,
+                    depends_on=list(self.whole),
                 )
             )
         self.contract = contract.ManagedDatabase(
@@ -221,6 +226,7 @@ class Database(Construct):
             cidrs=network.data_cidrs,
             administrator=administrator_secret,
             grants=("rds_iam",),
+            ready=(reach.open,),
         )
 
     def may_connect(self, cloud: Aws) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.security_group import SecurityGroup
 from cdktf_cdktf_provider_aws.vpc_endpoint import VpcEndpoint
 from cdktf_cdktf_provider_aws.vpc_security_group_ingress_rule import VpcSecurityGroupIngressRule
@@ -34,7 +35,8 @@ class Endpoints(Construct):
     `cloud.network.endpoint_policies`: they let through what this account's own identities ask for, and no others, so
     that stolen data cannot be carried to another account by credentials of that one.
 
-    `group_id`: of the services' addresses, None where the data name no service.
+    `group_id`: of the services' addresses, None where the data name no service. `ready`: they answer, until the last
+    pod that asks them is gone; their names lead here for as long as they exist.
 
     Source: guide, "AWS Architecture", VPC Endpoints; AWS PrivateLink guide, "Control access using endpoint policies".
     """
@@ -54,6 +56,7 @@ class Endpoints(Construct):
         )
         self.s3_prefix_list_id: str = s3.prefix_list_id
         self.group_id: str | None = None
+        self.ready: list[ITerraformDependable] = [s3]
         if not cloud.network.interface_endpoints:
             return
         name = naming.name(Kind.AWS_NAME, "endpoints")
@@ -61,7 +64,7 @@ class Endpoints(Construct):
             self, "group", name=name, description=f"{name}: whoever is in the VPC", vpc_id=network.vpc_id
         )
         self.group_id = group.id
-        for field in ("cidr", "pod_cidr"):
+        self.ready += [
             VpcSecurityGroupIngressRule(
                 self,
                 f"from-{field.replace('_', '-')}",
@@ -72,7 +75,9 @@ class Endpoints(Construct):
                 from_port=443,
                 to_port=443,
             )
-        for service in cloud.network.interface_endpoints:
+            for field in ("cidr", "pod_cidr")
+        ]
+        self.ready += [
             VpcEndpoint(
                 self,
                 service.replace(".", "-"),
@@ -85,6 +90,8 @@ class Endpoints(Construct):
                 policy=policy_document(own_account(cloud.account)) if guarded else None,
                 tags={"Name": naming.name(Kind.AWS_NAME, service.replace(".", "-"))},
             )
+            for service in cloud.network.interface_endpoints
+        ]
 
 
 def own_account(account: str) -> list[dict[str, Any]]:

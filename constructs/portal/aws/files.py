@@ -110,7 +110,7 @@ class SharedFiles(Construct):
             parameters={"provisioningMode": "efs-ap", "fileSystemId": file_system_id, "directoryPerms": "750"},
             mount_options=("tls",),
             handle=f"{file_system_id}::{techdocs.id}",
-            ready=(*ways_in, closed),
+            ready=(*ways_in, reach.open, closed),
         )
 
 

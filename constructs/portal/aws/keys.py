@@ -42,6 +42,7 @@ class Key(Construct):
             lifecycle={"prevent_destroy": protected},
         )
         KmsAlias(self, "alias", name=f"alias/{name}", target_key_id=key.key_id, region=region)
+        self.resource = key
         self.arn: str = key.arn
 
 

@@ -124,7 +124,8 @@ def of_database(store: str, identifier: str, *, storage_gib: int) -> list[Alarm]
             below=True,
             # RDS grows the volume at a tenth; less than that means that it cannot.
             threshold=storage_gib * 1024**3 // 20,
-            meaning="The volume is nearly full and no longer grows: raise storage_gib.",
+            meaning="The volume is nearly full and no longer grows. Raise storage_gib, and do not wait for the window "
+            "of maintenance: aws rds modify-db-instance --allocated-storage ... --apply-immediately.",
             **common,
         ),
         Alarm(

@@ -28,15 +28,25 @@ class Network(Construct):
     """Subnets in three zones: public ones for load balancers and NAT, private ones for nodes, pods and data.
 
     Pods have a range of their own, so that they cannot use up the nodes' addresses. Data subnets have no way to the
-    internet. `egress`: what nodes need before they can pull an image. `internet`: the VPC is joined to it.
+    internet. `egress`: what nodes need before they can pull an image. `internet`: the VPC is joined to it. Everything
+    lives in the subnets, so Terraform refuses to replace one when `protected`.
 
     Source: guide, "AWS Architecture", VPC; EKS user guide, "Custom networking".
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, naming: Naming, cloud: Aws, logs_key: Key, log_retention_days: int
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        naming: Naming,
+        cloud: Aws,
+        logs_key: Key,
+        log_retention_days: int,
+        protected: bool,
     ) -> None:
         super().__init__(scope, id)
+        self._protected = protected
         name = naming.name(Kind.AWS_NAME)
         vpc = Vpc(
             self,
@@ -45,6 +55,7 @@ class Network(Construct):
             enable_dns_support=True,
             enable_dns_hostnames=True,
             tags={"Name": name},
+            lifecycle={"prevent_destroy": protected},
         )
         # Asked once: each attribute is a question to another process.
         vpc_id = vpc.id
@@ -123,6 +134,7 @@ class Network(Construct):
             cidr_block=cidr,
             map_public_ip_on_launch=False,
             tags={"Name": id},
+            lifecycle={"prevent_destroy": self._protected},
         )
         routed = RouteTableAssociation(self, f"{id}-routes", subnet_id=subnet.id, route_table_id=routes.id)
         self.egress.append(routed)

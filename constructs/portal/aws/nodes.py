@@ -8,6 +8,7 @@ from cdktf_cdktf_provider_aws.eks_node_group import (
     EksNodeGroupLaunchTemplate,
     EksNodeGroupScalingConfig,
     EksNodeGroupTaint,
+    EksNodeGroupTimeouts,
     EksNodeGroupUpdateConfig,
 )
 from cdktf_cdktf_provider_aws.launch_template import (
@@ -29,7 +30,8 @@ AMI_TYPES = {"amd64": "AL2023_x86_64_STANDARD", "arm64": "AL2023_ARM_64_STANDARD
 class NodeGroups(Construct):
     """One managed group for each of the guide's groups, with encrypted disks and no public address.
 
-    `after`: what a node needs to join and to leave in order, such as the network plugin.
+    `version`: of Kubernetes. `after`: what a node needs to join and to leave in order, such as the network plugin. A
+    group that goes takes with it the only nodes that its pods accept, so Terraform refuses that when `protected`.
 
     Source: guide, "Cluster Configuration"; EKS user guide, "Managed node groups".
     """
@@ -47,6 +49,8 @@ class NodeGroups(Construct):
         groups: Mapping[NodeGroupName, NodeGroup],
         machines: Mapping[NodeGroupName, AwsNodes],
         tags: Mapping[str, str],
+        version: str,
+        protected: bool,
         after: Sequence[ITerraformDependable],
     ) -> None:
         super().__init__(scope, id)
@@ -58,8 +62,9 @@ class NodeGroups(Construct):
                 node_group_name=name,
                 node_role_arn=role.arn,
                 subnet_ids=list(subnet_ids),
+                # Said, or nodes keep the version of the group's first day.
+                version=version,
                 ami_type=AMI_TYPES[group.architecture],
-                instance_types=[machines[name].instance_type],
                 labels={"workload-type": WORKLOAD_TYPES[name]},
                 taint=[EksNodeGroupTaint(key="workload-type", value=WORKLOAD_TYPES[name], effect="NO_SCHEDULE")]
                 if name in RESERVED
@@ -68,9 +73,14 @@ class NodeGroups(Construct):
                     min_size=group.min, max_size=group.max, desired_size=group.min
                 ),
                 update_config=EksNodeGroupUpdateConfig(max_unavailable_percentage=33),
-                launch_template=self._launch_template(name, group, security_group_ids, disk_key, tags),
+                # The machine's type too: as an argument of the group, another one would delete the group first.
+                launch_template=self._launch_template(
+                    name, group, machines[name].instance_type, security_group_ids, disk_key, tags
+                ),
+                # Waves of a third, each of which may drain for a quarter of an hour.
+                timeouts=EksNodeGroupTimeouts(update="2h"),
                 # The autoscaler owns the count once the group exists.
-                lifecycle={"ignore_changes": ["scaling_config[0].desired_size"]},
+                lifecycle={"ignore_changes": ["scaling_config[0].desired_size"], "prevent_destroy": protected},
                 depends_on=[*role.granted, *after],
             )
             for name, group in groups.items()
@@ -80,6 +90,7 @@ class NodeGroups(Construct):
         self,
         name: str,
         group: NodeGroup,
+        instance_type: str,
         security_group_ids: Sequence[str],
         disk_key: Key,
         tags: Mapping[str, str],
@@ -89,6 +100,7 @@ class NodeGroups(Construct):
             f"{name}-machine",
             name_prefix=f"{name}-",
             update_default_version=True,
+            instance_type=instance_type,
             vpc_security_group_ids=list(security_group_ids),
             # Pods cannot reach the node's credentials: version 2 tokens, and no hop beyond the node itself.
             metadata_options=LaunchTemplateMetadataOptions(

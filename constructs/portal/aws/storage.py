@@ -84,6 +84,8 @@ class PrivateBucket(Construct):
             object_lock_enabled=True if locked_days else None,
             force_destroy=not protected,
             lifecycle={"prevent_destroy": protected},
+            # What is in it is readable for as long as it is there.
+            depends_on=[key.resource] if key else None,
         )
         self.arn: str = bucket.arn
         self.bucket = bucket

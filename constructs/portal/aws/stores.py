@@ -88,7 +88,9 @@ class ManagedStores(Construct):
                     store=database_name,
                 )
                 self.alarms.append(rotation.alarm)
-                self.database_contracts[database_name] = replace(database.contract, ready=(rotation.begun,))
+                self.database_contracts[database_name] = replace(
+                    database.contract, ready=(*database.contract.ready, rotation.begun)
+                )
         self.cache_contracts: dict[CacheName, ManagedCache] = {}
         for cache_name in environment.managed_caches(cloud):
             cache = Cache(
@@ -107,7 +109,7 @@ class ManagedStores(Construct):
             )
             rotation = rotates_cache(self, f"{cache_name}-rotation", shared=functions, cache=cache, store=cache_name)
             self.alarms += [rotation.alarm, *cache.alarms]
-            self.cache_contracts[cache_name] = replace(cache.contract, ready=(rotation.begun,))
+            self.cache_contracts[cache_name] = replace(cache.contract, ready=(*cache.contract.ready, rotation.begun))
         self.login: CloudLogin | None = None
         rights = [*(database.may_connect(cloud) for database in self.databases.values()), *statements]
         if rights:

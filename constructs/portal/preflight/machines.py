@@ -109,7 +109,7 @@ class NodeGroup:
 
 
 def node_groups(stack: AwsStack) -> list[NodeGroup]:
-    """Every node group. Where a group may take one of several machine types, the largest counts.
+    """Every node group, with the machine that its launch template names.
 
     Source: EKS user guide, "Understand each phase of node updates", scale up phase.
     """
@@ -121,12 +121,10 @@ def _node_group(stack: AwsStack, group: PlannedResource) -> NodeGroup:
     update = group.body.get("update_config", {})
     unavailable = ceil(most * update.get("max_unavailable_percentage", 0) / 100) or update.get("max_unavailable", 1)
     subnets = stack.referred(group.body["subnet_ids"], "aws_subnet")
+    (template,) = stack.referred(group.body["launch_template"], "aws_launch_template")
     return NodeGroup(
         name=group.body["node_group_name"],
-        machine=max(
-            (machine(type, of=group) for type in group.body["instance_types"]),
-            key=lambda candidate: (candidate.vcpus, candidate.addresses),
-        ),
+        machine=machine(template.body["instance_type"], of=group),
         subnets=subnets,
         max=most,
         surge=max(2 * len(subnets), unavailable),

@@ -69,6 +69,7 @@ class AwsEnvironment(PortalStack):
             cloud=cloud,
             logs_key=keys.logs,
             log_retention_days=cloud.cluster.log_retention_days,
+            protected=environment.protected,
         )
         endpoints = Endpoints(self, "endpoints", naming=naming, network=network, cloud=cloud)
         cluster = Cluster(
@@ -76,6 +77,7 @@ class AwsEnvironment(PortalStack):
             "cluster",
             naming=naming,
             network=network,
+            endpoints=endpoints,
             keys=keys,
             cloud=cloud,
             groups=environment.nodes,
