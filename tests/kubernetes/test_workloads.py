@@ -2,12 +2,14 @@
 
 import pytest
 
+from portal.preflight.machines import known_machines
 from portal.spec.environment import KubernetesLayer
 from portal.spec.loader import Environments
 from portal.spec.versions import Versions
 from tests.charts.rendering import example
 from tests.conftest import StackOf
 from tests.kubernetes.test_release import EVERY_STACK
+from tests.kubernetes.test_resting_point import PROXY_REQUESTS, millicores
 
 
 def layer(environments: Environments, stack: str) -> KubernetesLayer:
@@ -44,6 +46,28 @@ def test_each_workload_runs_on_the_nodes_made_for_it(stack: StackOf, name: str) 
             "redis-failover": "memory-intensive",
             "portal": "application",
         }
+
+
+RESERVED_MILLICORES = {2: 70, 4: 80, 8: 90}
+"""What the kubelet keeps for itself, by vCPUs: 6 % of the first, 1 % of the second, 0.5 % of two more, 0.25 % of the
+rest. Source: EKS, amazon-eks-ami, `kubeReserved`."""
+
+OF_EVERY_NODE_MILLICORES = 400
+"""Network plugin, its policies, kube-proxy, storage drivers, istio-cni, node exporter: at most."""
+
+
+@pytest.mark.parametrize("tier", ["dev", "staging", "prod"])
+def test_the_fewest_nodes_hold_the_portal_at_rest_and_the_most_all_of_it(environments: Environments, tier: str) -> None:
+    """With the room that is held for a scale-up, as whole pods on AWS's machines. Memory is never what is short."""
+    environment = environments.tiers[tier]
+    vcpus = known_machines()[environment.clouds.aws.nodes["application"].instance_type].vcpus
+    room = 1000 * vcpus - RESERVED_MILLICORES[vcpus] - OF_EVERY_NODE_MILLICORES
+    group, frontend, backend = environment.nodes["application"], environment.portal.frontend, environment.portal.backend
+    (asked,) = {millicores(workload.resources.cpu) for workload in (frontend, backend)}
+    on_a_node = room // (asked + PROXY_REQUESTS["cpu"])
+    held = environment.headroom.pods if environment.headroom else 0
+    assert frontend.replicas.min + backend.replicas.min + held <= group.min * on_a_node
+    assert frontend.replicas.max + backend.replicas.max + held <= group.max * on_a_node
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith(("-aws", "-azure"))])

@@ -29,7 +29,7 @@ def test_each_quota_stands_once() -> None:
 
 def test_vcpus_are_those_of_all_groups_at_their_largest_and_of_replacing_them(prod: AwsStack) -> None:
     found = demand(prod, "vCPUs of On-Demand Standard instances")
-    nodes, surge, ops_host = 20 * 4 + 10 * 4 + 6 * 2, 7 * 4 + 6 * 4 + 6 * 2, 2
+    nodes, surge, ops_host = 20 * 8 + 10 * 4 + 6 * 2, 7 * 8 + 6 * 4 + 6 * 2, 2
     assert found.amount == nodes + surge + ops_host
     assert found.above_default
     assert f"{surge} more while nodes are replaced" in found.reason

@@ -27,6 +27,7 @@ from portal.spec.rules.machines import (
     aws_zones_are_in_the_region,
     azure_nodes_match,
     azure_zones_differ,
+    each_instance_has_a_node_in_its_zone,
     every_node_group_is_sized,
     the_ops_host_is_awake_for_a_while,
 )
@@ -71,6 +72,7 @@ LAYER_RULES: tuple[LayerRule, ...] = (
 ENVIRONMENT_RULES: tuple[LayerRule, ...] = (
     *LAYER_RULES,
     every_node_group_is_sized,
+    each_instance_has_a_node_in_its_zone,
     aws_nodes_match,
     azure_nodes_match,
     aws_zones_are_in_the_region,

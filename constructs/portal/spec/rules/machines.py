@@ -20,6 +20,17 @@ def every_node_group_is_sized(environment: Environment) -> Iterator[Problem]:
             yield min_above_max(("nodes", name, "min"), group.min, group.max)
 
 
+def each_instance_has_a_node_in_its_zone(environment: Environment) -> Iterator[Problem]:
+    """Instances stand in different zones, and so do the fewest nodes. An autoscaler would not add the missing one: it
+    takes a new node of a group over several zones to be like those that are there (kubernetes/autoscaler#1681)."""
+    data = environment.data
+    instances = max(data.portal_db.instances, data.portal_cache.replicas)
+    group = environment.nodes.get("memory-optimized")
+    if group and group.min < instances:
+        rule = f"must be at least {instances}, a node for each instance of portal-db and portal-cache: one a zone"
+        yield Problem(path=("nodes", "memory-optimized", "min"), value=group.min, rule=rule)
+
+
 def aws_nodes_match(environment: Environment) -> Iterator[Problem]:
     yield from _machines_match(environment, "aws", "instance_type", environment.clouds.aws.nodes)
 
