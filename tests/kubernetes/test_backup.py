@@ -1,6 +1,7 @@
 """Velero: what it backs up when, what it leaves out, and that its pods fit into their namespace."""
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +13,9 @@ from portal.spec.workloads import Backup
 from tests.charts.rendering import conforms
 from tests.conftest import StackOf
 from tests.kubernetes.pod_security import violations
+from tests.kubernetes.rendered import placed
 from tests.kubernetes.test_order import CLOUD_STACKS
+from tests.synthesized import SynthesizedStack
 
 KEEPING = tuple(name for name in CLOUD_STACKS if not name.startswith("dev"))
 SNAPSHOT_DRIVERS = {"aws": "ebs.csi.aws.com", "gcp": "pd.csi.storage.gke.io", "azure": "disk.csi.azure.com"}
@@ -49,18 +52,34 @@ def test_every_namespace_is_in_and_no_password_is(stack: StackOf, name: str) -> 
         assert "secrets" in schedule["template"]["excludedResources"]
 
 
+def skipped(stack: SynthesizedStack) -> list[dict[str, Any]]:
+    """The conditions under which a volume is left out."""
+    (document,) = stack.values("velero")["configMaps"]["skipped-volumes"]["data"].values()
+    policies = yaml.safe_load(document)["volumePolicies"]
+    assert all(policy["action"] == {"type": "skip"} for policy in policies)
+    return [policy["conditions"] for policy in policies]
+
+
 @each_keeping
 def test_the_databases_volumes_are_left_to_its_own_backups(stack: StackOf, name: str) -> None:
     synthesized = stack(name)
-    values = synthesized.values("velero")
-    policy = values["schedules"]["nightly"]["template"]["resourcePolicy"]
+    policy = synthesized.values("velero")["schedules"]["nightly"]["template"]["resourcePolicy"]
     # The chart puts its own name in front.
     assert policy == {"kind": "configmap", "name": "velero-skipped-volumes"}
-    (document,) = values["configMaps"]["skipped-volumes"]["data"].values()
-    (skipped,) = yaml.safe_load(document)["volumePolicies"]
-    assert skipped["action"] == {"type": "skip"}
-    assert skipped["conditions"]["pvcLabels"] == {"cnpg.io/cluster": "postgres-cluster"}
+    assert {"pvcLabels": {"cnpg.io/cluster": "postgres-cluster"}} in skipped(synthesized)
     assert "postgres-cluster" in synthesized.releases
+
+
+@each_keeping
+def test_a_volume_has_snapshots_or_is_skipped(stack: StackOf, name: str) -> None:
+    """One of a driver without a VolumeSnapshotClass makes the whole backup fail in part."""
+    synthesized = stack(name)
+    with_snapshots = {made["driver"] for made in synthesized.values("velero")["extraObjects"]}
+    left_out = {condition["csi"]["driver"] for condition in skipped(synthesized) if "csi" in condition}
+    drivers = {each["storage_provisioner"] for each in synthesized.all("kubernetes_storage_class_v1")}
+    drivers |= {each.spec["csi"]["driver"] for each in placed(synthesized, "PersistentVolume")}
+    assert drivers == with_snapshots | left_out
+    assert not with_snapshots & left_out
 
 
 @each_keeping

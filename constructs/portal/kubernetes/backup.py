@@ -8,7 +8,7 @@ from cdktf import ITerraformDependable
 
 from portal.kubernetes import namespaces as ns
 from portal.kubernetes import restricted
-from portal.kubernetes.contract import ClusterBackupStore, ServiceAccount, VolumeClass
+from portal.kubernetes.contract import ClusterBackupStore, ServiceAccount, SharedFiles, VolumeClass
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import SELECTED
 from portal.kubernetes.portal import DATABASE
@@ -53,6 +53,7 @@ def install_backup(install: Installer, *, after: Sequence[ITerraformDependable])
             plugin=install.versions.images[store.plugin],
             backup=install.layer.backup,
             volumes=volumes if isinstance(volumes, VolumeClass) else None,
+            files=install.services.shared_files,
             node_selector=install.cluster.nodes("system"),
         ),
         after=[*store.login.ready, *after],
@@ -66,6 +67,7 @@ def values(
     plugin: OperandImage,
     backup: Backup,
     volumes: VolumeClass | None,
+    files: SharedFiles | None,
     node_selector: Mapping[str, str],
 ) -> dict[str, Any]:
     """Values of Velero's chart. By itself it mounts a Secret with credentials, and sets no security context.
@@ -108,7 +110,7 @@ def values(
         },
         "snapshotsEnabled": False,
         "schedules": schedules(backup, snapshots=snapshots),
-        "configMaps": {SKIPPED_VOLUMES: {"data": {"policy.yaml": json.dumps(skipped_volumes())}}},
+        "configMaps": {SKIPPED_VOLUMES: {"data": {"policy.yaml": json.dumps(skipped_volumes(files))}}},
         "extraObjects": [snapshot_class(volumes)] if volumes and snapshots else [],
         "priorityClassName": SYSTEM,
         "nodeSelector": dict(node_selector),
@@ -157,13 +159,15 @@ def _template(kept_hours: int, *, snapshots: bool) -> dict[str, Any]:
     }
 
 
-def skipped_volumes() -> dict[str, Any]:
-    """Velero's resource policy: the database has backups of its own, which can go back to a moment."""
+def skipped_volumes(files: SharedFiles | None) -> dict[str, Any]:
+    """Velero's resource policy: the database has backups of its own, which can go back to a moment, and what lies in
+    shared files is made anew. Their drivers know no snapshots, and a volume without is a backup that failed in part."""
+    conditions: list[dict[str, Any]] = [{"pvcLabels": {"cnpg.io/cluster": DATABASE}}]
+    if files:
+        conditions.append({"csi": {"driver": files.driver}})
     return {
         "version": "v1",
-        "volumePolicies": [
-            {"conditions": {"pvcLabels": {"cnpg.io/cluster": DATABASE}}, "action": {"type": "skip"}},
-        ],
+        "volumePolicies": [{"conditions": each, "action": {"type": "skip"}} for each in conditions],
     }
 
 
