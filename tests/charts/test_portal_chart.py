@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from tests.charts.rendering import (
+    ROOT,
     SIZES,
     Object,
     Refused,
@@ -237,6 +238,18 @@ def test_people_sign_in_at_the_provider_that_is_named() -> None:
     assert provider["metadataUrl"] == "https://login.example.com/realms/company/.well-known/openid-configuration"
     assert provider["clientSecret"] == "${SIGN_IN_CLIENT_SECRET}"
     assert auth["session"]["secret"] == "${SESSION_SECRET}"
+
+
+def test_a_provider_sends_people_back_by_the_frontends_way_to_the_backend() -> None:
+    """Backstage's own guess, `/api/auth`, leads to a page of the frontend that is not there."""
+    config, domain = app_config(portal("prod"))[1], example("portal", "prod")["domain"]
+    (endpoint,) = config["discovery"]["endpoints"]
+    assert endpoint["plugins"] == ["*"]
+    # Plugins among themselves stay inside: no `internal`.
+    assert endpoint["target"] == {"external": f"https://{domain}/api/backstage/{{{{pluginId}}}}"}
+    back = endpoint["target"]["external"].replace("{{pluginId}}", "auth") + "/oidc/handler/frame"
+    runbook = (ROOT / "docs/runbooks/write-secret.md").read_text(encoding="utf-8")
+    assert back.replace(domain, "portal.example.com") in runbook
 
 
 def test_guests_come_in_only_where_values_say_so() -> None:

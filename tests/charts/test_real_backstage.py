@@ -1,6 +1,7 @@
 """A real Backstage starts with the configuration that chart portal gives it, and behaves as the chart counts on."""
 
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -43,12 +44,14 @@ class Backstage:
     port: int
     socket: Path
 
-    def get(self, path: str) -> http.client.HTTPResponse:
+    def read(self, path: str) -> tuple[http.client.HTTPResponse, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
         answer = connection.getresponse()
-        answer.read()
-        return answer
+        return answer, answer.read()
+
+    def get(self, path: str) -> http.client.HTTPResponse:
+        return self.read(path)[0]
 
     def is_ready(self) -> bool:
         try:
@@ -130,6 +133,12 @@ def backstage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backstage]:
 
 def test_the_token_of_a_program_opens_the_api(backstage: Backstage) -> None:
     assert backstage.get(CATALOG).status == 200
+
+
+def test_people_reach_it_by_the_frontend(backstage: Backstage) -> None:
+    """Where providers send people back to, and where they find keys: below the address of the plugin `auth`."""
+    _, said = backstage.read("/api/auth/.well-known/openid-configuration")
+    assert json.loads(said)["issuer"] == f"https://{example('portal', 'dev')['domain']}/api/backstage/auth"
 
 
 def test_every_plugin_has_a_schema_of_its_own_in_the_one_database(backstage: Backstage) -> None:
