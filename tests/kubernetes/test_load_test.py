@@ -58,6 +58,7 @@ def test_it_loads_the_portal_as_people_reach_it_watches_its_autoscaler_and_has_i
     values = asked.values("loadtest")
     assert values["keepReportSeconds"] == 3600
     assert values["host"] == f"https://{environments.tiers['staging'].portal.domain}"
+    assert values["production"] is True, "until the data deny it"
     scaler = values["autoscaler"]
     made = {(each.namespace, each.name) for each in placed(asked, "HorizontalPodAutoscaler")}
     assert (scaler["namespace"], scaler["hpa"]) in made

@@ -65,7 +65,7 @@ def values(*, test: LoadTest, layer: KubernetesLayer, generators: LoadGenerators
     return {
         "image": test.image.reference,
         "host": f"https://{layer.portal.domain}",
-        "production": layer.tier == "prod",
+        "production": test.production,
         "workers": test.workers,
         "arguments": list(test.arguments),
         "keepReportSeconds": test.keep_report_seconds,

@@ -230,6 +230,9 @@ class LoadTest(Spec):
         default=None, description="In place of steps; where both are null, the autoscaler is not watched."
     )
     arguments: Words = Field(default=(), description="Further arguments of Locust, such as --profile and its name.")
+    production: bool = Field(
+        default=True, description="Then it sends nothing, unless arguments have --yes-load-production."
+    )
     keep_report_seconds: int = Field(
         default=0,
         ge=0,
