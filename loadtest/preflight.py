@@ -157,7 +157,12 @@ def _reaches_one_pod(host: str) -> list[str]:
     if not is_loopback(hostname(host)):
         return []
     port = url.port or (443 if url.scheme == "https" else 80)
-    for each in psutil.net_connections("tcp"):
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.Error:
+        # Other systems than Linux show them to root alone.
+        return []
+    for each in connections:
         # Its own address is never empty while it listens.
         if each.status == psutil.CONN_LISTEN and each.laddr[1:] == (port,) and each.pid and _forwards(each.pid):
             return [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from loadtest.recording.collector import Collector
 from loadtest.recording.histogram import Histogram
-from loadtest.recording.recorder import DROPPED, DUE, REASONS_AT_MOST, REST, SENT, Recorder
+from loadtest.recording.recorder import DROPPED, DUE, REASONS_AT_MOST, REST, SENT, Recorder, reason_of
 from loadtest.run import LATE_SECONDS, Cell, Phase, Plan
 
 PLAN = Plan(
@@ -150,3 +150,8 @@ def test_recording_a_sample_takes_under_10_microseconds() -> None:
     for number in range(20_000):
         one.on_request("GET", "/a", response_time=number % 500, context={SENT: number / 1000})
     assert (time.perf_counter() - started) / 20_000 < 10e-6
+
+
+def test_a_reason_is_text_that_any_file_can_hold() -> None:
+    """Half of a surrogate pair, as JSON may bring it, is not."""
+    assert reason_of(ValueError("got \ud800")) == "ValueError: got ?"
