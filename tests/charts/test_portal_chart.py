@@ -423,6 +423,7 @@ STORES = {
     ("egress", "postgres-cluster", "TCP/5432"),
     ("egress", "redis-failover", "TCP/6379"),
 }
+POOLER = {("egress", "postgres-cluster-pooler", "TCP/5432")}
 OUTSIDE = {
     *(("egress", cidr, f"TCP/{port}") for cidr in ("10.30.48.0/24", "10.30.49.0/24") for port in (5432, 6379)),
     ("egress", "169.254.170.23/32", "TCP/80"),
@@ -463,7 +464,7 @@ def test_the_backend_talks_to_the_frontend_prometheus_its_stores_and_resolvers_o
     own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
     metrics, merged = (("ingress", "namespace monitoring", f"TCP/{port}") for port in (9464, 15020))
     assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own | {metrics}
-    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | OTHER_DNS | INTERNET | OUTSIDE
+    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | POOLER | OTHER_DNS | INTERNET | OUTSIDE
 
 
 @each_app

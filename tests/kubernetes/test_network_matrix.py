@@ -14,7 +14,7 @@ from portal.spec.loader import Environments
 from tests.charts.rendering import conforms
 from tests.conftest import StackOf
 from tests.kubernetes.actors import RUN_NONE, RUN_PODS, Ends, ends, pods
-from tests.kubernetes.network import Direction, Network, Pod, Policy, Protocol, isolates
+from tests.kubernetes.network import Direction, Network, Pod, Policy, Protocol, isolates, selects
 from tests.kubernetes.rendered import namespaces, network_policies, placed
 from tests.kubernetes.test_release import EVERY_STACK
 from tests.synthesized import SynthesizedStack
@@ -311,6 +311,27 @@ def test_services_keep_the_port_number_of_their_pods(stack: StackOf, name: str) 
                 for port in service.spec["ports"]:
                     target = port.get("targetPort", port["port"])
                     assert named.get(target, target) == port["port"], service.name
+
+
+OPERATORS_SERVICES = {
+    "postgres-cluster-pooler": {"cnpg.io/poolerName": "postgres-cluster-pooler"},
+    "postgres-cluster-rw": {"cnpg.io/cluster": "postgres-cluster", "cnpg.io/instanceRole": "primary"},
+    "redis-failover-master": {"app": "redis-failover", "redis-role": "master"},
+}
+"""What the stores' Services select by, at least. Source: CloudNativePG, pkg/specs; redis-operator, k8sutils."""
+
+
+@pytest.mark.parametrize("name", EVERY_STACK)
+def test_the_backend_may_reach_a_store_by_what_its_service_selects(stack: StackOf, name: str) -> None:
+    """The VPC CNI opens a Service's address where a rule's selector matches the Service's own, whatever its pods carry
+    besides (amazon-network-policy-controller-k8s, `getMatchingServiceClusterIPs`)."""
+    values = stack(name).values("portal")
+    hosts = {store["host"] for kind in ("databases", "caches") for store in values[kind].values() if not store["cidrs"]}
+    assert hosts
+    (policy,) = [each for each in placed(stack(name), "NetworkPolicy") if each.name == "backstage-backend"]
+    peers = [peer for rule in policy.spec["egress"] for peer in rule["to"] if "podSelector" in peer]
+    for host in hosts:
+        assert any(selects(peer["podSelector"], OPERATORS_SERVICES[host]) for peer in peers), host
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith("-aws")])
