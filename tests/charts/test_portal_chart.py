@@ -464,7 +464,9 @@ def test_the_backend_talks_to_the_frontend_prometheus_its_stores_and_resolvers_o
     own = {("ingress", FRONTEND, "TCP/7007"), *STORES, *DNS}
     metrics, merged = (("ingress", "namespace monitoring", f"TCP/{port}") for port in (9464, 15020))
     assert flows(portal("dev").one("NetworkPolicy", BACKEND)) == own | {metrics}
-    assert flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | POOLER | OTHER_DNS | INTERNET | OUTSIDE
+    assert (
+        flows(portal("prod").one("NetworkPolicy", BACKEND)) == own | {merged} | POOLER | OTHER_DNS | INTERNET | OUTSIDE
+    )
 
 
 @each_app

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import StackOf
+from tests.kubernetes.rendered import placed
 from tests.kubernetes.test_release import EVERY_STACK
 
 
@@ -33,3 +34,15 @@ def test_its_webhook_has_a_spare_where_it_matters(stack: StackOf, name: str, rep
     webhook = stack(name).values("vpa")["admissionController"]
     assert webhook["replicaCount"] == replicas
     assert bool(webhook["podDisruptionBudget"]) is (replicas > 1)
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith("-aws")])
+def test_nodes_go_though_their_pods_have_scratch_directories(stack: StackOf, name: str) -> None:
+    """By itself the autoscaler keeps every node with an `emptyDir` on it, which the portal's own pods have."""
+    volumes = [
+        volume
+        for each in placed(stack(name), "Deployment")
+        for volume in each.spec["template"]["spec"].get("volumes", ())
+    ]
+    assert any("emptyDir" in volume for volume in volumes)
+    assert stack(name).values("cluster-autoscaler")["extraArgs"]["skip-nodes-with-local-storage"] is False

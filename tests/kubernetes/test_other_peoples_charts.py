@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from portal.kubernetes.priorities import SYSTEM
 from portal.spec.versions import Versions
 from tests.conftest import StackOf
 from tests.kubernetes.rendered import namespaces
@@ -97,6 +98,28 @@ def test_operators_are_scheduled_before_what_they_run(stack: StackOf, name: str)
     without = {release for release in third_party(stack(name)) if not priority_of(stack(name), release)}
     # Kinds alone; and two whose own default is higher than ours.
     assert without <= {"base", "prometheus-operator-crds", "cluster-autoscaler", "cni"}
+
+
+@pytest.mark.parametrize("name", ["staging-aws", "prod-azure"])
+def test_on_system_nodes_all_have_one_priority_so_that_nobody_is_pushed_off(stack: StackOf, name: str) -> None:
+    """Where a chart takes the nodes of a container's pod, it or the chart as a whole names the priority."""
+    for chart in set(third_party(stack(name))) - CRITICAL_BY_DEFAULT:
+        for place, priority in on_system_nodes(stack(name).values(chart)):
+            assert priority == SYSTEM, (chart, place)
+    # On every node, full ones too.
+    exporter = stack(name).values("kube-prometheus-stack")["prometheus-node-exporter"]
+    assert exporter["priorityClassName"] == SYSTEM
+
+
+def on_system_nodes(values: Any, place: str = "", above: str | None = None) -> Iterator[tuple[str, str | None]]:
+    """Places whose pods choose system nodes, each with its priority or that of what it is a part of."""
+    if not isinstance(values, Mapping):
+        return
+    priority = values.get("priorityClassName") or values.get("global", {}).get("priorityClassName") or above
+    if values.get("nodeSelector") == {"workload-type": "system"}:
+        yield place, priority
+    for key, inner in values.items():
+        yield from on_system_nodes(inner, f"{place}.{key}", priority)
 
 
 @each_stack

@@ -74,8 +74,10 @@ def node_values(
             # The group whose machines fit the waiting pods best; groups of one kind stay even over the zones.
             "expander": "least-waste",
             "balance-similar-node-groups": True,
-            # Nodes with operators on them may go too: operators move.
+            # Nodes with operators on them may go too: operators move. So may those with scratch directories
+            # (`emptyDir`): nearly every pod has one, and nobody's data lie there.
             "skip-nodes-with-system-pods": False,
+            "skip-nodes-with-local-storage": False,
         },
         "nodeSelector": cluster.nodes("system"),
         "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},

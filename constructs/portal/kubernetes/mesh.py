@@ -13,7 +13,7 @@ from portal.kubernetes.contract import ISTIO_HUB, CloudServices, Cluster, Ingres
 from portal.kubernetes.installer import Installer
 from portal.kubernetes.monitoring import ISSUER
 from portal.kubernetes.portal import BACKEND, CACHE, FRONTEND
-from portal.kubernetes.priorities import APP, SYSTEM
+from portal.kubernetes.priorities import SYSTEM
 from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.kubernetes.traffic import Flow, Peer
 from portal.spec.environment import KubernetesLayer
@@ -206,7 +206,8 @@ def gateway_values(*, cluster: Cluster, ingress: Ingress | None, highly_availabl
             }
         ],
         "terminationGracePeriodSeconds": DRAIN_SECONDS + 15,
-        "priorityClassName": APP,
+        # The way in, on nodes where nearly all others have this priority and would push it off.
+        "priorityClassName": SYSTEM,
         "nodeSelector": cluster.nodes("system"),
     }
 

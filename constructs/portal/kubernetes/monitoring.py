@@ -138,6 +138,7 @@ def prometheus_values(
         "grafana": {
             "enabled": grafana_enabled(monitoring),
             "admin": GRAFANA_ADMIN,
+            "priorityClassName": SYSTEM,
             "nodeSelector": nodes,
             "resources": _resources(cpu="100m", memory="512Mi"),
             "serviceMonitor": {"labels": SELECTED["matchLabels"]},
@@ -159,6 +160,7 @@ def prometheus_values(
         },
         # commonLabels does not reach the monitors of subcharts.
         "kube-state-metrics": {
+            "priorityClassName": SYSTEM,
             "nodeSelector": nodes,
             "resources": _resources(cpu="50m", memory="256Mi"),
             "prometheus": {"monitor": {"additionalLabels": SELECTED["matchLabels"]}},
@@ -166,6 +168,8 @@ def prometheus_values(
         "nodeExporter": {"enabled": cluster.node_agents},
         "prometheus-node-exporter": {
             "namespaceOverride": ns.NODE_AGENTS if cluster.node_agents else "",
+            # It has to get onto nodes that are full already.
+            "priorityClassName": SYSTEM,
             "resources": _resources(cpu="50m", memory="64Mi"),
             "prometheus": {"monitor": {"additionalLabels": SELECTED["matchLabels"]}},
         },
