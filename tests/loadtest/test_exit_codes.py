@@ -46,7 +46,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, "Fu
 
 
 SHORT = ("--profile", "steady", "--rate", "20", "--run-time", "4s", "--stop-timeout", "1")
-RUNNING = "All users spawned"
+RUNNING = "total users)"
+"""Of a busy machine Locust does not say that all were spawned."""
 
 
 def test_0_when_every_limit_is_met(serve: Serve, locust: Locust) -> None:
@@ -275,7 +276,7 @@ def exits_3_for_a_token_that_ends_and_a_rate_that_nobody_can_send_both_at_once(
     run = locust("--profile", "steady", "--rate", "9000", "--run-time", "90s", host=serve().url, PORTAL_TOKEN=token)
     assert run.ended() == 3, run.output
     fast, ends = run.reasons()
-    assert "start 3 (--processes" in fast
+    assert "start 3 on as many cores (--processes" in fast
     assert "the run takes 90 s, and nobody renews it" in ends
     assert token not in run.output
     assert run.report["endpoints"] == []
@@ -849,7 +850,7 @@ def exits_3_when_nothing_asked_for_more_replicas(serve: Serve, locust: Locust, t
 @fault
 def exits_3_when_the_sampler_is_killed(serve: Serve, locust: Locust, tmp_path: Path) -> None:
     with watching(serve, locust, tmp_path) as (run, _):
-        time.sleep(1)
+        time.sleep(2)
         (sampler,) = (child for child in run.children() if "loadtest.autoscaling" in child.cmdline())
         sampler.kill()
         assert run.ended() == 3, run.output
