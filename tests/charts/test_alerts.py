@@ -36,6 +36,7 @@ ALERTS = {
     "PortalProbeFailing",
     "PortalTailLatencyHigh",
     "PortalTargetDown",
+    "RedisServiceEmpty",
     "RedisWithoutMaster",
     "SecretNotFetched",
     "VolumeFillingUp",
@@ -178,6 +179,7 @@ def test_prometheus_selects_every_rule_object() -> None:
         ("probes", False, {"PortalProbeFailing"}),
         ("metricsArchive", False, {"MetricsArchiveFailing"}),
         ("secretStore", False, {"SecretNotFetched"}),
+        ("cache", False, {"RedisServiceEmpty", "RedisWithoutMaster"}),
         ("certificates", False, {"CertificateNearExpiry"}),
         ("nodeMetrics", False, {"VolumeFillingUp", "NodeDiskFillingUp"}),
     ],
@@ -242,6 +244,7 @@ def test_levels_and_clusters_decide_which_alerts_there_are(
         cluster_backups={},
         metrics_archive=burns,
         secret_store=burns,
+        cache=burns,
         certificates=False,
     )
     found = {rule["alert"] for rule in alerts(values)}
@@ -249,7 +252,8 @@ def test_levels_and_clusters_decide_which_alerts_there_are(
     assert ("PortalErrorBudgetBurn" in found) is burns
     assert ("VolumeFillingUp" in found) is node_agents
     assert "CertificateNearExpiry" not in found
-    assert {"BackupTooOld", "PortalErrorRatioHigh", "RedisWithoutMaster"} <= found
+    assert ("RedisWithoutMaster" in found) is burns
+    assert {"BackupTooOld", "PortalErrorRatioHigh"} <= found
     assert observability.replaced_alerts(monitoring)["defaultRules"]["disabled"]["KubeHpaMaxedOut"] is True
 
 

@@ -1,15 +1,17 @@
 """The monitoring levels, and that Prometheus sees what it should."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from portal.kubernetes import monitoring
+from portal.kubernetes.contract import ManagedCache
 from portal.spec.loader import Environments
-from portal.spec.workloads import Receiver
+from portal.spec.workloads import CACHES, Receiver
 from tests.conftest import StackOf
-from tests.kubernetes.test_mesh import CLUSTER
+from tests.kubernetes.test_mesh import CLUSTER, services_with
 from tests.kubernetes.test_release import EVERY_STACK
 
 CHART = "kube-prometheus-stack"
@@ -160,3 +162,17 @@ def test_what_needs_the_host_lives_in_its_own_namespace_and_the_release_waits_fo
 
 def test_local_has_node_agents(stack: StackOf) -> None:
     assert stack("local").values(CHART)["nodeExporter"]["enabled"] is True
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY_STACK if not name.startswith(("dev", "local"))])
+def test_redis_is_watched_where_it_runs(stack: StackOf, name: str) -> None:
+    """Where it does not, nobody would ever be its primary."""
+    assert stack(name).values("alerts")["cache"] is ("redis-failover" in stack(name).releases)
+
+
+def test_redis_runs_where_any_cache_is_inside() -> None:
+    outside = ManagedCache(host="cache.example.com", port=6379, user="portal", secret="cache", cidrs=("10.0.0.0/24",))
+    services = services_with(None)
+    assert services.cache_inside
+    assert replace(services, caches={"backstage-cache": outside}).cache_inside
+    assert not replace(services, caches=dict.fromkeys(CACHES, outside)).cache_inside

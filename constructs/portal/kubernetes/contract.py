@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cdktf import ITerraformDependable
 
 from portal.spec.clouds import RESERVED, WORKLOAD_TYPES, NodeGroupName
-from portal.spec.workloads import CacheName, DatabaseName
+from portal.spec.workloads import CACHES, CacheName, DatabaseName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,3 +332,8 @@ class CloudServices:
     shared_files: SharedFiles | None = None
     artifacts: ArtifactStore | None = None
     load_generators: LoadGenerators | None = None
+
+    @property
+    def cache_inside(self) -> bool:
+        """Whether any cache is inside the cluster."""
+        return bool(set(CACHES) - set(self.caches))

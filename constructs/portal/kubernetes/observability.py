@@ -45,6 +45,7 @@ def install_dashboards_and_alerts(
             cluster_backups=cluster_backups,
             metrics_archive=install.services.metrics_store is not None,
             secret_store=install.services.secret_store is not None,
+            cache=install.services.cache_inside,
             certificates=True,
         ),
         after=after,
@@ -65,13 +66,14 @@ def alerts_values(
     cluster_backups: Mapping[str, int],
     metrics_archive: bool,
     secret_store: bool,
+    cache: bool,
     certificates: bool,
 ) -> dict[str, Any]:
     """Values of chart alerts.
 
     `runbook_base_url`: where people read docs/runbooks. `backups`: the database has a backup store. `cluster_backups`:
     by Velero's schedule, how many hours old its newest backup may be. `metrics_archive`: metrics stay in an object
-    store. `certificates`: cert-manager runs here.
+    store. `cache`: Redis runs inside the cluster. `certificates`: cert-manager runs here.
 
     Source: guide, "Monitoring Architecture"; the levels of its environment matrix.
     """
@@ -82,6 +84,7 @@ def alerts_values(
         "probes": monitoring.level == "enterprise",
         "metricsArchive": metrics_archive,
         "secretStore": secret_store,
+        "cache": cache,
         "backups": {"maxAgeHours": NIGHTLY_MAX_AGE_HOURS} if backups else None,
         "clusterBackups": [{"schedule": schedule, "maxAgeHours": hours} for schedule, hours in cluster_backups.items()]
         or None,

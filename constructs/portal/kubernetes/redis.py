@@ -13,7 +13,7 @@ from portal.kubernetes.portal import BACKEND, CACHE
 from portal.kubernetes.priorities import DATA, SYSTEM
 from portal.kubernetes.release import OwnChart, ThirdPartyChart
 from portal.spec.versions import OperandImage
-from portal.spec.workloads import CACHES, Cache
+from portal.spec.workloads import Cache
 
 OPERATOR_CHART: Final = "redis-operator"
 CHART: Final = CACHE
@@ -34,7 +34,7 @@ def install_operator(install: Installer, *, after: Sequence[ITerraformDependable
 
 def install_cache(install: Installer, *, after: Sequence[ITerraformDependable]) -> list[ITerraformDependable]:
     """The cache inside the cluster; nothing where all are outside. `after`: its password comes from the credentials."""
-    if not set(CACHES) - set(install.services.caches):
+    if not install.services.cache_inside:
         return []
     release = install.release(
         "cache",
