@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import gevent
@@ -86,7 +85,6 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     environment.process_exit_code = 0
 
     joins(environment)
-    finishing = False
 
     if environment.parsed_options and environment.parsed_options.processes:
         gevent.spawn(_end_without_master, runner, os.getppid())
@@ -103,15 +101,14 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
             maker.extend(PHASES.validate_python(msg.data))
 
     def finish(environment: Environment, **_: Any) -> None:
-        nonlocal finishing
         if going_on := maker_of(environment):
             going_on.close()
-            finishing = True
+            _on_interrupt(hurry)
             runner.stop()
             # No report may come between: this one is the last.
             if maker := end(environment):
                 runner.send_message(FINAL, maker.report(final=True))
-            finishing = False
+            _on_interrupt(None)
 
     def hurry(**_: Any) -> None:
         runner.user_greenlets.kill(block=False)
@@ -128,7 +125,6 @@ def _join_worker(environment: Environment, runner: WorkerRunner) -> None:
     environment.events.report_to_master.add_listener(report)
     # Added after the runner's own, and called in reverse: before it tells the master that this worker is gone.
     environment.events.quitting.add_listener(finish)
-    _on_interrupt(lambda: finishing, hurry)
 
 
 def _end_without_master(runner: WorkerRunner, master: int) -> None:
@@ -172,19 +168,28 @@ def _join_master(environment: Environment, runner: Any) -> None:
     if options.headless or options.autostart:
         # Until there is a verdict; whatever goes wrong before, nothing was proved.
         environment.process_exit_code = Result.invalid_run.exit_code
+        # Locust takes it while workers are waited for as if something had broken.
+        _on_interrupt(lambda: _terminated(environment))
 
-    def interrupted() -> None:
-        if conductor.ending:
-            conductor.hurry()
-        else:
-            _terminated(environment)
+    def begin_run(**_: Any) -> None:
+        _on_interrupt(None)
+        conductor.begin()
 
-    _on_interrupt(lambda: conductor.ending or _waits(environment), interrupted)
+    def gather(**_: Any) -> None:
+        if conductor.running:
+            _on_interrupt(conductor.hurry)
+        conductor.gather()
+
+    def finish(**_: Any) -> None:
+        conductor.finish()
+        if not conductor.ending:
+            _on_interrupt(None)
+
     # Locust answers SIGTERM only once a shape has come to its end; a Job in a cluster is stopped by it.
     gevent.signal_handler(signal.SIGTERM, _terminated, environment)
-    environment.events.test_start.add_listener(lambda **_: conductor.begin())
-    environment.events.test_stopping.add_listener(lambda **_: conductor.gather())
-    environment.events.test_stop.add_listener(lambda **_: conductor.finish())
+    environment.events.test_start.add_listener(begin_run)
+    environment.events.test_stopping.add_listener(gather)
+    environment.events.test_stop.add_listener(finish)
     if options.headless:
         environment.events.quit.add_listener(lambda **_: _last_word(conductor, options.keep_report_seconds))
     if environment.web_ui:
@@ -209,18 +214,12 @@ def _asked(environment: Environment) -> Options:
     return options
 
 
-def _on_interrupt(ours: Callable[[], bool], then: Callable[[], object]) -> None:
-    """Ctrl-C does what it does for Locust, but where it is `ours`: there it would take what was recorded with it."""
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        if ours():
-            gevent.spawn(then)
-        else:
-            signal.default_int_handler(number, frame)
-
+def _on_interrupt(then: Callable[[], object] | None) -> None:
+    """What Ctrl-C does from now on; None: what it does for Locust, which while a run is being ended would take what was
+    recorded with it."""
     # Whoever starts it in the background of a script has it ignored.
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, interrupted)
+        signal.signal(signal.SIGINT, (lambda *_: gevent.spawn(then)) if then else signal.default_int_handler)
 
 
 def _waits(environment: Environment) -> bool:
