@@ -8,6 +8,7 @@ from portal.spec.loader import Environments
 from portal.spec.versions import Versions
 from tests.charts.rendering import example
 from tests.conftest import StackOf
+from tests.kubernetes.rendered import placed
 from tests.kubernetes.test_release import EVERY_STACK
 from tests.kubernetes.test_resting_point import PROXY_REQUESTS, millicores
 
@@ -68,6 +69,24 @@ def test_the_fewest_nodes_hold_the_portal_at_rest_and_the_most_all_of_it(environ
     held = environment.headroom.pods if environment.headroom else 0
     assert frontend.replicas.min + backend.replicas.min + held <= group.min * on_a_node
     assert frontend.replicas.max + backend.replicas.max + held <= group.max * on_a_node
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith("-aws")])
+def test_a_node_for_data_holds_one_of_everything_there(stack: StackOf, name: str, environments: Environments) -> None:
+    """In each zone stand an instance of the database, a Redis server and a Sentinel, with what runs beside them."""
+    synthesized = stack(name)
+    machine = environments.tiers[name.removesuffix("-aws")].clouds.aws.nodes["memory-optimized"].instance_type
+    vcpus = known_machines()[machine].vcpus
+    room = 1000 * vcpus - RESERVED_MILLICORES[vcpus] - OF_EVERY_NODE_MILLICORES
+    redis = synthesized.values("redis-failover")
+    containers = [
+        synthesized.values("postgres-cluster")["resources"],
+        *(each.spec["instanceSidecarConfiguration"]["resources"] for each in placed(synthesized, "ObjectStore")),
+        *(each.spec["template"]["spec"]["containers"][0]["resources"] for each in placed(synthesized, "Pooler")),
+        *(redis[part]["resources"] for part in ("redis", "exporter", "sentinel")),
+    ]
+    proxies = 2 * PROXY_REQUESTS["cpu"]
+    assert sum(millicores(each["requests"]["cpu"]) for each in containers) + proxies <= room
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY_STACK if name.endswith(("-aws", "-azure"))])
