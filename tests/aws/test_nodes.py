@@ -31,12 +31,12 @@ def test_groups_have_the_guides_labels_and_the_tiers_sizes(
         assert template["instance_type"] == environment.clouds.aws.nodes[group].instance_type
 
 
-def test_production_sizes_are_the_guides(stack: StackOf) -> None:
+def test_production_sizes_are_the_guides_and_a_node_for_each_instance(stack: StackOf) -> None:
     groups = {
         group["node_group_name"]: group["scaling_config"] for group in stack("prod-aws").all("aws_eks_node_group")
     }
     sizes = {name: (scaling["min_size"], scaling["max_size"]) for name, scaling in groups.items()}
-    assert sizes == {"system": (3, 6), "application": (6, 20), "memory-optimized": (2, 10)}
+    assert sizes == {"system": (3, 6), "application": (6, 20), "memory-optimized": (3, 10)}
 
 
 def test_the_autoscaler_owns_the_count(stack: StackOf) -> None:

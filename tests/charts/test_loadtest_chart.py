@@ -48,6 +48,12 @@ def test_the_exit_code_of_the_first_try_is_the_verdict(role: str) -> None:
     assert spec["activeDeadlineSeconds"] > 0
 
 
+@each_role
+def test_no_autoscaler_of_nodes_moves_a_run_in_progress(role: str) -> None:
+    annotations = job(loadtest(), role)["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+
+
 def test_the_master_waits_for_as_many_workers_as_there_are_and_they_find_it() -> None:
     master, worker = (container(loadtest(), role)["args"] for role in ROLES)
     count = job(loadtest(), "worker")["spec"]["parallelism"]

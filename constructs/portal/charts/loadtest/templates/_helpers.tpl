@@ -71,6 +71,9 @@ spec:
         app: {{ .root.Release.Name }}
         app.kubernetes.io/name: loadtest
         app.kubernetes.io/component: {{ .role }}
+      annotations:
+        # A worker that is moved is a worker lost, and the run with it.
+        cluster-autoscaler.kubernetes.io/safe-to-evict: "false"
     spec:
       restartPolicy: Never
       serviceAccountName: {{ .root.Release.Name }}-{{ .role }}
