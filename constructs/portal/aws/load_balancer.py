@@ -166,8 +166,8 @@ class LoadBalancer(Construct):
             # Each appends the address that it was asked from to X-Forwarded-For: CloudFront, and the load balancer.
             trusted_proxies=2 if behind_edge else 1,
             target_group=target.arn,
-            # A pod counts as ready only when the load balancer sends to it, so that a rollout loses no request. Pods of a
-            # first install lack that gate: it is given when a pod is made, and the binding comes after the gateway.
+            # A pod counts as ready only when the load balancer sends to it, so that a rollout loses no request. Pods
+            # of a first install lack that gate: it is given when a pod is made, and the binding comes later.
             namespace_labels={"elbv2.k8s.aws/pod-readiness-gate-inject": "enabled"},
             ready=(https,),
         )
