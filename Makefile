@@ -77,7 +77,7 @@ test-realtime: setup ## Run the tests that judge real processes by the clock; wh
 	@$(BY_THE_CLOCK) -n 3 --durations 20 || { ! cat $(FALSE_VERDICTS) 2> /dev/null && $(BY_THE_CLOCK) -n 1 --last-failed; }
 
 .PHONY: test-nightly
-test-nightly: setup ## The guide's autoscaler under load at its own pace, on a real controller: half an hour
+test-nightly: setup ## Faults that chance draws, and the guide's autoscaler at its own pace, on a real controller: 80 minutes
 	@$(VENV)/python -m pytest -s -m nightly
 
 .PHONY: lint

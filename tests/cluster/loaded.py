@@ -24,19 +24,18 @@ from loadtest.autoscaling.replay import Pod
 from loadtest.autoscaling.steps import Calibration
 from loadtest.report.document import DOCUMENT, Document
 from loadtest.variables import STAND_INS_VARIABLE
-from tests.cluster.scenes import CPU_MILLI, NAME, Scene, Stage
+from tests.cluster.scenes import CPU_MILLI, ENDS_WITHIN_SECONDS, NAME, Scene, Stage
 from tools.cluster.controlplane import ROOT, ControlPlane
 
 CALIBRATION: Final = Calibration(resource="cpu", request_milli=CPU_MILLI, idle_milli=50, milli_per_rps=250)
 """A request is dear, so that eleven scenes side by side are a load that two cores can make."""
-WINDOW_SECONDS: Final = 3.0
-"""Over which a pod's CPU is measured."""
 STARTING_MILLI: Final = 600
 """What a pod burns until it is ready, whoever may ask for something."""
 READY_AFTER: Final = "3s"
 STAND_INS: Final = "the pods are simulated: their use is worked out from the requests that the gateway received"
+JOURNEY: Final = "PortalHealth"
+"""The one whose answers the gateway knows."""
 OBJECTIVES: Final = "objectives: [{name: answers, phases: [transient], error_ratio: 0.001}]"
-ENDS_WITHIN_SECONDS: Final = 60
 
 
 class Gateway:
@@ -46,9 +45,9 @@ class Gateway:
         self.arrivals: list[float] = []
         self.address = ""
 
-    def received_rps(self, now: float) -> float:
-        seen = len(self.arrivals)
-        return (seen - bisect_left(self.arrivals, now - WINDOW_SECONDS)) / WINDOW_SECONDS
+    def received_rps(self, until: float, seconds: float) -> float:
+        first, last = (bisect_left(self.arrivals, moment) for moment in (until - seconds, until))
+        return (last - first) / seconds
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         body = b'{"status": "ok"}'
@@ -103,7 +102,7 @@ class LoadedStage(Stage):
         return {"cluster.portal/ready-after": READY_AFTER} | super().annotations()
 
     def rate_rps(self, now: float) -> float:
-        return self.gateway.received_rps(now)
+        return self.gateway.received_rps(now, self.scrape_seconds)
 
     def cpu_milli(self, pod: Pod, share_rps: float) -> int:
         return super().cpu_milli(pod, share_rps) if pod.ready else STARTING_MILLI
@@ -112,7 +111,7 @@ class LoadedStage(Stage):
         self.folder.mkdir()
         (self.folder / "autoscaling.yaml").write_text(yaml.safe_dump(self.watched()))
         (self.folder / "slo.yaml").write_text(OBJECTIVES)
-        command = [str(Path(sys.executable).with_name("locust")), "-f", str(ROOT / "loadtest/locustfile.py")]
+        command = [str(Path(sys.executable).with_name("locust")), "-f", str(ROOT / "loadtest/locustfile.py"), JOURNEY]
         command += ["--headless", "--host", self.gateway.address, "--users", "20", "--arrivals", "constant"]
         command += ["--autoscaling", "autoscaling.yaml", "--slo", "slo.yaml", "--report-dir", "report"]
         command += self.arguments()
@@ -154,34 +153,17 @@ class LoadedStage(Stage):
         assert self._locust is not None
         return self._locust.poll() is None
 
+    def finish(self) -> None:
+        assert self._locust is not None
+        self._locust.wait(ENDS_WITHIN_SECONDS)
+
     def ended(self) -> Ended:
         assert self._locust is not None
-        code = self._locust.wait(ENDS_WITHIN_SECONDS)
         report = DOCUMENT.validate_json((self.folder / "report/report.json").read_bytes())
-        return Ended(exit_code=code, output=self._log.read_text(), report=report)
+        return Ended(exit_code=self._locust.returncode, output=self._log.read_text(), report=report)
 
     def kill(self) -> None:
-        """Whatever happened meanwhile; its sampler ends when it is gone."""
+        """Its sampler ends when it is gone."""
         if self._locust and self._locust.poll() is None:
             self._locust.kill()
             self._locust.wait()
-
-
-def run(stages: Sequence[LoadedStage]) -> dict[str, Ended]:
-    """All at once, each until its Locust ends."""
-    for stage in stages:
-        stage.set_up()
-    for stage in stages:
-        stage.settle()
-    try:
-        for stage in stages:
-            stage.start()
-        deadline = time.monotonic() + stages[0].planned[-1].end_seconds + ENDS_WITHIN_SECONDS
-        while any(stage.under_way() for stage in stages) and time.monotonic() < deadline:
-            for stage in stages:
-                stage.act()
-            time.sleep(1)
-        return {stage.scene.name: stage.ended() for stage in stages}
-    finally:
-        for stage in stages:
-            stage.kill()

@@ -11,8 +11,8 @@ import yaml
 
 from tests.charts.rendering import Rendered, changed, example, render
 from tests.cluster.conftest import needs_programs
-from tests.cluster.loaded import CALIBRATION, LoadedStage, gateways, run
-from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, NAME, Scene, holds
+from tests.cluster.loaded import CALIBRATION, LoadedStage, gateways
+from tests.cluster.scenes import CPU_MILLI, FLAGS, IDLE_PERCENT, NAME, Scene, holds, measured, play
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -47,8 +47,9 @@ def test_what_is_measured_takes_the_autoscaler_where_each_step_aims(tmp_path: Pa
     planned = holds(CALIBRATION, warm_up_seconds=80, counts=[8])
     with ControlPlane(controller_manager=FLAGS) as cluster, gateways(1) as (gate,):
         stage = Calibrating(cluster, Scene(name="calibrated"), gate, tmp_path, planned)
-        with metrics.served(cluster, lambda namespace, _, now: stage.usage(now)):
-            ended = run([stage])["calibrated"]
+        with metrics.served(cluster, measured([stage])):
+            play([stage])
+    ended = stage.ended()
     report = ended.report
     print(yaml.safe_dump([phase.label for phase in report.phases]), report.calibration, report.verdict.sentence)
     assert ended.exit_code == 0, ended.output

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from loadtest.autoscaling.feasible import Feasibility
+from loadtest.autoscaling.findings import Hold
 from loadtest.preflight import of_autoscaler
 from tests.charts.rendering import changed, example, render
 from tests.cluster.conftest import needs_programs
-from tests.cluster.scenes import FLAGS, NAME, Scene, Stage, holds
+from tests.cluster.scenes import FLAGS, NAME, Scene, Stage, measured
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -36,15 +37,15 @@ class Places:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     needs_programs()
-    scenes = Scene(name="rests"), Scene(name="full", memory_percent=lambda now, climb: 71)
+    scenes = Scene(name="rests", begins=0), Scene(name="full", begins=0, memory_percent=71)
+    idle = Hold(start_seconds=0, end_seconds=600, rate_rps=0, replicas=3)
     folder = tmp_path_factory.mktemp("preflight")
     with ControlPlane(controller_manager=FLAGS) as cluster:
-        rests, full = (Stage(cluster, scene, holds(), folder) for scene in scenes)
-        stages = {stage.namespace: stage for stage in (rests, full)}
-        with metrics.served(cluster, lambda namespace, _, now: stages[namespace].usage(now)):
-            for stage in stages.values():
+        rests, full = (Stage(cluster, scene, [idle], folder) for scene in scenes)
+        with metrics.served(cluster, measured([rests, full])):
+            for stage in (rests, full):
                 stage.set_up()
-            for stage in stages.values():
+            for stage in (rests, full):
                 stage.settle()
             yield Places(cluster=cluster, rests=rests, full=full)
 

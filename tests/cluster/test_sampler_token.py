@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.autoscaling.findings import Finding, Hold
+from loadtest.autoscaling.findings import Hold
 from tests.charts.rendering import changed, example, render
 from tests.cluster.conftest import needs_programs
-from tests.cluster.scenes import CALIBRATION, FLAGS, Scene, Stage, holds, play
+from tests.cluster.scenes import CALIBRATION, FLAGS, Scene, Stage, holds, measured, play
 from tools.cluster import metrics
 from tools.cluster.controlplane import ControlPlane
 
@@ -86,19 +86,17 @@ def test_a_token_that_ends_is_a_gap_and_for_good_an_invalid_run(tmp_path: Path) 
     # Time to stop and go on before anything is to happen.
     climb = holds(CALIBRATION, warm_up_seconds=IDLE_SECONDS)[0]
     planned = (Hold(start_seconds=0, end_seconds=IDLE_SECONDS, rate_rps=0, replicas=3), climb)
-    always = lambda stage, now, climb: None  # noqa: E731
     with ControlPlane(controller_manager=FLAGS) as cluster:
-        stages = [Guest(cluster, Scene(name=name, act=always), planned, tmp_path) for name in ("renewed", "lost")]
-        by_namespace = {stage.namespace: stage for stage in stages}
-        with metrics.served(cluster, lambda namespace, _, now: by_namespace[namespace].usage(now)):
-            found = play(stages)
-        renewed, lost = (stage.finish() for stage in stages)
-    assert found["renewed"] == ()
+        stages = [Guest(cluster, Scene(name=name), planned, tmp_path) for name in ("renewed", "lost")]
+        with metrics.served(cluster, measured(stages)):
+            play(stages)
+    renewed, lost = (stage.record for stage in stages)
+    assert stages[0].findings() == ()
     (gap,) = renewed.gaps
     assert gap.start <= stages[0].ended_at
     assert stages[0].renewed_at - 1 <= gap.end <= stages[0].renewed_at + 5
     assert "401" in gap.reason
-    finding: Finding = found["lost"][0]
+    finding, *_ = stages[1].findings()
     assert (finding.kind, finding.rule) == ("invalid_run", "samples")
     assert "401" in finding.text
     assert "missing for 8" in finding.text
