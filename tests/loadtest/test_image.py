@@ -156,7 +156,9 @@ def test_with_those_packages_and_files_alone_a_run_passes_and_writes_nowhere_els
     given |= environment_of_the_image() | {"LOADTEST_REPORT_DIR": str(reports)}
     port = str(*free_ports(1))
     given |= {"LOCUST_MASTER_BIND_PORT": port, "LOCUST_MASTER_NODE_PORT": port}
-    arguments = ["--headless", "--host", serve().url, "--profile", "smoke", "--run-time", "4s", "--processes", "2"]
+    # The journey that the stand-in can answer.
+    arguments = ["PortalHealth", "--headless", "--host", serve().url]
+    arguments += ["--profile", "smoke", "--run-time", "4s", "--processes", "2"]
     before = files(venv) | files(root)
     run = subprocess.run([*locust, *arguments], cwd=root, env=given, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
