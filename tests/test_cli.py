@@ -204,6 +204,15 @@ MADE = (
 )
 
 
+def test_somebodys_cluster_is_tested_on_only_where_this_command_names_it(project: Path) -> None:
+    """People have one exported for their other work."""
+    exported = run("make", "-n", "test-cluster", cwd=project, KUBECONFIG="/theirs")
+    assert exported.returncode == 0
+    assert "/theirs" not in exported.stdout
+    named = run("make", "-n", "test-cluster", "KUBECONFIG=/mine", cwd=project)
+    assert "PORTAL_TEST_KUBECONFIG=/mine " in named.stdout
+
+
 def test_make_clean_removes_what_make_made_and_no_state(project: Path) -> None:
     for folder in MADE:
         (project / folder).mkdir(parents=True, exist_ok=True)
