@@ -1,10 +1,11 @@
 """Puts objects before an API server and keeps what it says."""
 
 import json
+import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ Object = Mapping[str, Any]
 
 CRDS = Path(__file__).parents[1] / "data/crds"
 PATIENCE_SECONDS = 30.0
+SIGHT_SECONDS = 10.0
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 OWNER = "portal-acceptance"
 """Who the fields belong to, in server-side apply."""
@@ -96,13 +99,35 @@ class Api:
         self.forget_kinds()
 
     def _wait_for_end(self, path: str) -> None:
-        """The API server at times loses sight of a definition that is to end, until something of it changes."""
-        for attempt in range(1, 13):
+        for _ in range(12):
             with suppress(AssertionError):
-                return wait(lambda: not self.has(path), f"end of {path}", seconds=10)
-            touched = {"metadata": {"annotations": {"portal/attempt": str(attempt)}}}
-            self._ask("PATCH", path, [], touched, "application/merge-patch+json")
+                return wait(lambda: not self.has(path), f"end of {path}", seconds=SIGHT_SECONDS)
+            self._touch(path)
         raise AssertionError(f"no end of {path}")
+
+    def _touch(self, path: str) -> None:
+        """The API server at times loses sight of a definition that is to end, until something of it changes."""
+        touched = {"metadata": {"annotations": {"portal/touched": str(time.time())}}}
+        self._ask("PATCH", path, [], touched, "application/merge-patch+json")
+
+    @contextmanager
+    def in_sight(self) -> Iterator[None]:
+        """Definitions that are to end stay so for the API server, while somebody else waits for that."""
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(SIGHT_SECONDS):
+                for item in self.read(DEFINITIONS)["items"]:
+                    if "deletionTimestamp" in item["metadata"]:
+                        self._touch(f"{DEFINITIONS}/{item['metadata']['name']}")
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watching.join()
 
     def _delete(self, path: str) -> None:
         self._ask("DELETE", path, [("propagationPolicy", "Background")], None, "")
@@ -176,8 +201,7 @@ class Api:
 def definitions() -> dict[str, Object]:
     """Of all kinds of custom resources, by the path that the server has them under."""
     found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(CRDS.glob("*/*.json"))]
-    root = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-    return {f"{root}/{each['metadata']['name']}": each for each in found}
+    return {f"{DEFINITIONS}/{each['metadata']['name']}": each for each in found}
 
 
 def define(api: Api) -> None:

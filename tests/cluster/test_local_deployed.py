@@ -169,7 +169,8 @@ class Helm:
         self._run(release, "rollback", "--wait", "--timeout", "2m")
 
     def uninstall(self, release: Resource) -> None:
-        self._run(release, "uninstall", "--wait", "--timeout", "2m")
+        with self._site.api.in_sight():
+            self._run(release, "uninstall", "--wait", "--timeout", "2m")
 
     def _run(self, release: Resource, verb: str, *arguments: str, values: str = "") -> None:
         flags, words = [a for a in arguments if a == "--install"], [a for a in arguments if a != "--install"]
