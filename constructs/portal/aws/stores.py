@@ -53,7 +53,6 @@ class ManagedStores(Construct):
     ) -> None:
         super().__init__(scope, id)
         cloud = environment.clouds.aws
-        backed_up = environment.backup.level != "none"
         self.alarms: list[Alarm] = []
         self.databases: dict[DatabaseName, Database] = {}
         self.database_contracts: dict[DatabaseName, ManagedDatabase] = {}
@@ -72,7 +71,7 @@ class ManagedStores(Construct):
                 version=versions.postgresql,
                 # At least a day: readers and restores to a moment need it.
                 retention_days=min(max(environment.backup.retention_days, 1), LONGEST_RETENTION_DAYS),
-                backed_up=backed_up,
+                backed_up=environment.backup.made,
                 protected=environment.protected,
             )
             self.databases[database_name] = database
@@ -104,7 +103,7 @@ class ManagedStores(Construct):
                 cloud=cloud,
                 size=environment.managed.caches,
                 version=versions.valkey,
-                backed_up=backed_up,
+                backed_up=environment.backup.made,
                 protected=environment.protected,
             )
             rotation = rotates_cache(self, f"{cache_name}-rotation", shared=functions, cache=cache, store=cache_name)

@@ -26,7 +26,8 @@ def configure(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     documents = {stack: read_stack(stack) for stack in stack_names()}
-    _check(options.forget, documents)
+    if options.forget:
+        _check(options.forget, documents)
     refused: list[str] = []
     written: list[str] = []
     for stack, document in documents.items():

@@ -284,6 +284,11 @@ class Backup(Spec):
     level: Literal["none", "daily", "continuous"]
     retention_days: int = Field(ge=0, le=3650)
 
+    @property
+    def made(self) -> bool:
+        """Whether there are backups at all."""
+        return self.level != "none"
+
 
 ChartName = Literal[
     "alerts",

@@ -42,7 +42,6 @@ class AwsEnvironment(PortalStack):
         cloud = environment.clouds.aws
         naming = Naming(scope=environment.tier, owner=cloud.account)
         labels = tags(stack=id, layer=environment)
-        backed_up = environment.backup.level != "none"
         backends.s3(self, name=id, cloud=cloud)
         AwsProvider(
             self,
@@ -111,7 +110,7 @@ class AwsEnvironment(PortalStack):
                 kept_days=cloud.cluster.log_retention_days,
                 protected=environment.protected,
             )
-            if backed_up or environment.monitoring.archive_days
+            if environment.backup.made or environment.monitoring.archive_days
             else None
         )
         artifacts = Artifacts(
@@ -145,7 +144,7 @@ class AwsEnvironment(PortalStack):
             members_group_id=cluster.members_group_id,
             cloud=cloud,
             key=keys.data,
-            backed_up=backed_up,
+            backed_up=environment.backup.made,
             protected=environment.protected,
         )
         backups = (
@@ -160,7 +159,7 @@ class AwsEnvironment(PortalStack):
                 stores=stores,
                 log=log,
             )
-            if backed_up
+            if environment.backup.made
             else None
         )
         metrics_store = None

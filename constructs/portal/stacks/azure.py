@@ -122,7 +122,7 @@ class AzureEnvironment(PortalStack):
             )
 
         database_backups, cluster_backups, metrics_store = None, None, None
-        if environment.backup.level != "none":
+        if environment.backup.made:
             database_backups = storage.database_backups(container("database-backups", "db", postgres.SERVICE_ACCOUNT))
             cluster_backups = storage.cluster_backups(container("cluster-backups", "k8s", backup.SERVICE_ACCOUNT))
         if environment.monitoring.archive_days:

@@ -84,7 +84,7 @@ class GcpEnvironment(PortalStack):
             )
 
         database_backups, cluster_backups, metrics_store = None, None, None
-        if environment.backup.level != "none":
+        if environment.backup.made:
             database_backups = storage.database_backups(bucket("database-backups", postgres.SERVICE_ACCOUNT))
             cluster_backups = storage.cluster_backups(bucket("cluster-backups", backup.SERVICE_ACCOUNT))
         if environment.monitoring.archive_days:

@@ -71,7 +71,7 @@ def a_recovered_database_archives_anew(layer: KubernetesLayer) -> Iterator[Probl
     if recovery is None:
         return
     path: Path = ("data", "portal-db", "recovery")
-    if layer.backup.level == "none":
+    if not layer.backup.made:
         yield Problem(path=path, value=recovery.archive, rule="needs a backup store, and backup.level none has none")
     if recovery.archive == database.archive:
         yield Problem(
